@@ -1,0 +1,4 @@
+//! Both sides of a client's retries: a session makes a command execute at most once, whichever
+//! replica it was sent to and however often.
+
+pub mod message;

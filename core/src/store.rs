@@ -1,0 +1,203 @@
+//! What the core asks of a store, and what the store tells back: plain data, no I/O.
+//!
+//! A store works in two lanes that never wait for each other:
+//! - the **journal** lane ([`Job::Append`], [`Job::Promise`], [`Job::Install`], [`Job::CatchUp`],
+//!   [`Job::Adopt`]) is durable in the order of its job numbers: when one job is durable, so is every
+//!   journal job before it. A power cut keeps a prefix of them, at most the last one in part, and a
+//!   part only of an `Append`.
+//! - the **archive** lane ([`Job::Deliver`], [`Job::Snapshot`], [`Job::Cut`]) follows in the background.
+//!
+//! Reports may arrive late and in any order, so each says which job it is about and repeats the
+//! generation that the job carried (RULES S8).
+
+use crate::ids::{Ballot, Configuration, Digest, MemberId, Slot, StoreId, View};
+use crate::time::SlotClock;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// One slot of the log as it is kept and sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotRecord {
+    /// Its index.
+    pub slot: Slot,
+    /// The view in which it was sequenced. It never votes: the log view is a field of its own.
+    pub view: Ballot,
+    /// Its clock reading.
+    pub clock: SlotClock,
+    /// The chained digest up to and including this slot.
+    pub digest: Digest,
+    /// The ordered requests: ranges and bodies, see `group::content`.
+    pub content: Bytes,
+}
+
+/// How far one origin's requests are ordered, as a function of the log (RULES S2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The origin.
+    pub origin: MemberId,
+    /// The last view in which one of its requests was ordered.
+    pub view: Ballot,
+    /// The number of the last one there.
+    pub number: u64,
+}
+
+/// Everything up to one slot, in pieces that are the same bytes on every replica.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The last slot that it covers.
+    pub slot: Slot,
+    /// The chained digest at that slot.
+    pub digest: Digest,
+    /// The clock at that slot.
+    pub clock: SlotClock,
+    /// The cluster at that slot.
+    pub configuration: Configuration,
+    /// The positions of all origins at that slot.
+    pub positions: Vec<Position>,
+    /// The digest of the machine's state.
+    pub state: Digest,
+    /// The machine's state.
+    pub pieces: Vec<Bytes>,
+}
+
+/// The number of a job: rising by one from 1, within one opening of the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// Raised by each install, so that a late report of an older one can be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
+
+/// Something to make durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Slots of the log view, right behind everything that was handed over before.
+    Append {
+        /// The generation that they belong to.
+        generation: Generation,
+        /// The slots, rising by one.
+        slots: Vec<SlotRecord>,
+    },
+    /// Never answer a lower ballot again.
+    Promise {
+        /// The ballot.
+        ballot: Ballot,
+    },
+    /// Replace the log above `keep` and move to `view`: all of it or nothing of it.
+    Install {
+        /// The generation that begins with it.
+        generation: Generation,
+        /// The view; its ballot becomes the log view.
+        view: View,
+        /// The cluster as of this view.
+        configuration: Configuration,
+        /// The last slot of the present log that stays.
+        keep: Slot,
+        /// The slots above it, rising by one.
+        slots: Vec<SlotRecord>,
+    },
+    /// Committed slots, learned from another replica. They are delivered too. What the present log
+    /// has at or above the first slot that differs is cut. Neither log view nor promise change.
+    CatchUp {
+        /// The generation in force.
+        generation: Generation,
+        /// The slots, rising by one; the first is at most one above the present end.
+        slots: Vec<SlotRecord>,
+    },
+    /// A snapshot of another replica becomes the base: the log at and below it goes, and what is
+    /// above it goes too.
+    Adopt {
+        /// The generation in force.
+        generation: Generation,
+        /// The snapshot.
+        snapshot: Snapshot,
+    },
+    /// Everything up to this slot is committed and belongs into the delivered log.
+    Deliver {
+        /// The last committed slot.
+        upto: Slot,
+    },
+    /// This replica's own snapshot; it covers only delivered slots.
+    Snapshot {
+        /// The snapshot.
+        snapshot: Snapshot,
+    },
+    /// The delivered log below `below` is not needed any more; a snapshot covers it.
+    Cut {
+        /// The first slot that stays.
+        below: Slot,
+    },
+}
+
+/// What the store has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// This journal job, and each journal job before it, is durable.
+    Durable {
+        /// The job.
+        job: JobId,
+        /// The generation that it carried; for a promise, the one of the journal job before it.
+        generation: Generation,
+        /// The end of the log when it was done.
+        end: Slot,
+    },
+    /// The delivered log is durable up to here: after a restart it counts as committed.
+    Delivered {
+        /// The last slot.
+        upto: Slot,
+    },
+    /// This replica's snapshot at this slot is durable.
+    Snapshotted {
+        /// The slot.
+        slot: Slot,
+    },
+    /// A write or a sync failed. It was the last one: the replica must stop.
+    Failed,
+}
+
+/// Something to read back for another replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetch {
+    /// Delivered slots from `from` on, of about `bytes_max` together, at least one.
+    Slots {
+        /// The first slot wanted.
+        from: Slot,
+        /// When to stop.
+        bytes_max: usize,
+    },
+    /// A piece of the newest durable snapshot, if it is the one at `slot`.
+    Piece {
+        /// The snapshot's slot.
+        slot: Slot,
+        /// The index of the piece.
+        index: u32,
+    },
+}
+
+/// What was read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// The slots; none if the log does not reach there (any more).
+    Slots(Vec<SlotRecord>),
+    /// The snapshot without its pieces, how many there are, and the piece; nothing if it is gone.
+    Piece(Option<(Snapshot, u32, Bytes)>),
+}
+
+/// What a store holds when it is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// The store's own id.
+    pub store: StoreId,
+    /// The highest ballot promised.
+    pub promise: Ballot,
+    /// The view that was installed last; its ballot is the log view.
+    pub view: View,
+    /// The cluster as of that view; `None` in a store that no view has touched.
+    pub configuration: Option<Configuration>,
+    /// The newest snapshot.
+    pub snapshot: Option<Snapshot>,
+    /// Slots known to be committed, from the snapshot (or the first slot) on.
+    pub delivered: Vec<SlotRecord>,
+    /// Slots above those, accepted but not known to be committed.
+    pub tail: Vec<SlotRecord>,
+}
