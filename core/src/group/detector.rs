@@ -77,6 +77,8 @@ impl Detector {
             peer.heartbeat_at = None;
             peer.full_size_at = None;
             peer.inactive_since = None;
+            // What made the former run unsteady may be gone with it.
+            peer.drops = peer.drops.min(1);
             peer.left_out_until = Time(0);
             peer.laggard_until = Time(0);
         }

@@ -89,6 +89,7 @@ impl Group {
             self.active = false;
             self.opened = false;
             let view = self.view().ballot;
+            self.out.push_back(Output::Leave);
             self.event(Event::Left { view });
         }
     }

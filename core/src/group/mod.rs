@@ -111,6 +111,8 @@ pub enum Output {
         /// The members.
         members: MemberSet,
     },
+    /// Out of the view: no packet may name it any more, since the marks on it are not about it.
+    Leave,
     /// To every member of the view, reliable and in order.
     Broadcast(Message),
     /// To these, once.
@@ -470,9 +472,9 @@ impl Group {
         if let Some(silence) = self.detector.next_silence(now) {
             at = at.min(silence);
         }
-        if let (true, Some(alarm)) = (self.active, self.alarm) {
-            let left = alarm.0.saturating_sub(self.clock.reading(now).0);
-            at = at.min(now + Span(left.max(1_000)));
+        if let (true, Some(alarm)) = (self.opened, self.alarm.filter(|alarm| *alarm > self.log.end_clock())) {
+            let left = Span(alarm.0.saturating_sub(self.clock.reading(now).0));
+            at = at.min(now + left.max(self.options.timing.repeat.part(2)));
         }
         at
     }
@@ -620,7 +622,11 @@ impl Group {
     }
 
     fn on_heartbeat(&mut self, now: Time, from: MemberId, heartbeat: Heartbeat) {
-        self.highest = self.highest.max(heartbeat.highest);
+        self.raise_highest(heartbeat.highest);
+        if self.active && heartbeat.active && heartbeat.view > self.view().ballot {
+            // Whoever is in that view has promised it, and this replica has not: it was left out.
+            self.leave_view();
+        }
         self.detector.heartbeat(now, from, heartbeat);
         self.compare_state(now);
     }

@@ -141,6 +141,7 @@ impl World {
                         node.epoch = epoch;
                         node.members = members;
                     }
+                    Output::Leave => node.epoch = 0,
                     Output::Broadcast(message) => {
                         for to in node.members.iter() {
                             let (from, epoch) = (member, node.epoch);

@@ -29,6 +29,7 @@ impl Link {
     }
     pub fn set_peers(&mut self, now: Time, p: MemberSet) {}
     pub fn open_epoch(&mut self, now: Time, e: Epoch, m: MemberSet) {}
+    pub fn close_epoch(&mut self) {}
     pub fn broadcast(&mut self, m: &[u8]) {}
     pub fn room(&self) -> usize {
         1

@@ -300,6 +300,7 @@ impl<M: Machine> Replica<M> {
         while let Some(output) = self.group.poll() {
             match output {
                 group::Output::Enter { epoch, members } => self.link.open_epoch(now, Epoch(epoch), members),
+                group::Output::Leave => self.link.close_epoch(),
                 group::Output::Broadcast(message) => {
                     let bytes = self.encode(&message);
                     self.link.broadcast(&bytes);
