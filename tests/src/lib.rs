@@ -1,5 +1,5 @@
 //! Whole clusters in virtual time, from one seed: the simulator, its checkers, and the harness that the
-//! scenario tests are written with.
+//! scenario tests are written with; and the benchmarks.
 //!
 //! ```text
 //!  faults ──▶ world ──▶ network ──▶ nodes (the replica that the daemon runs, on a store in memory)
@@ -8,9 +8,10 @@
 //!            checkers    trace, counts
 //! ```
 //!
-//! Nothing here reads a clock or draws from anything but the seed: a seed gives the same run, byte for
-//! byte, each time.
+//! Nothing in a simulation reads a clock or draws from anything but the seed: a seed gives the same run,
+//! byte for byte, each time.
 
+pub mod bench;
 pub mod checkers;
 pub mod clients;
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod faults;
 pub mod network;
 pub mod node;
 pub mod run;
+pub mod standin;
 pub mod swarm;
 pub mod trace;
 pub mod world;

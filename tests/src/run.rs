@@ -2,6 +2,7 @@
 //! calls whose datagrams are lost just when all else is silent.
 
 use crate::checkers::{Invariant, Violation};
+use crate::checkers::history::End;
 use crate::counts::{Count, Counts};
 use crate::faults::Plan;
 use crate::trace::Trace;
@@ -90,8 +91,8 @@ impl World {
         self.end_faults();
         for client in 0..self.clients() {
             self.stop_load(client);
-            self.last_call(client);
         }
+        let last: Vec<usize> = (0..self.clients()).map(|client| self.last_call(client)).collect();
         let until = self.now() + CALM_MAX;
         while self.now() < until && self.violation().is_none() && self.disagreement().is_some() {
             self.pass(LOOK_EVERY);
@@ -99,7 +100,11 @@ impl World {
         if let Some(why) = self.disagreement() {
             self.fail(Invariant::Progress, why);
         }
-        self.check_last_calls();
+        for call in last {
+            if self.violation().is_none() && !matches!(self.end(call), Some(End::Answered { .. })) {
+                self.fail(Invariant::Progress, format!("call {call} ended as {:?}", self.end(call)));
+            }
+        }
     }
 
     /// A call, and some of the datagrams that it causes are lost; then all is silent.

@@ -314,10 +314,15 @@ impl Group {
         let committed = standing.iter().map(|(_, p)| p.committed).max()?.min(donor.end);
         let near = |p: &Promise| p.committed.0 + JOIN_SLOTS >= committed.0;
         let fit = |m: MemberId| m == me || self.detector.is_fit(now, m);
-        let candidates = standing.iter().filter(|(m, p)| near(p) && fit(*m)).map(|(m, _)| *m).collect();
+        let candidates: MemberSet = standing.iter().filter(|(m, p)| near(p) && fit(*m)).map(|(m, _)| *m).collect();
+        let current = self.view().set();
+        let held_back =
+            candidates.iter().filter(|m| !current.contains(*m) && self.detector.is_held_back(now, *m)).collect();
         let hears =
             |m: MemberId| standing.iter().find(|(member, _)| *member == m).map_or(MemberSet::EMPTY, |(_, p)| p.hears);
-        let members = clique::largest(me, candidates, self.view().set(), hears, enough)?;
+        // Who was dropped lately comes in again only if there is no quorum without it.
+        let members = clique::largest(me, candidates.minus(held_back), current, hears, enough)
+            .or_else(|| clique::largest(me, candidates, current, hears, enough))?;
         let participant = |(member, p): &&&(MemberId, Promise)| {
             members.contains(*member).then_some(Participant { member: *member, store: p.store, boot: p.boot })
         };

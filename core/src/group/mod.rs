@@ -530,6 +530,11 @@ impl Group {
         &self.positions
     }
 
+    /// Who this is: member, store, boot.
+    pub(crate) fn identity(&self) -> (MemberId, StoreId, BootId) {
+        (self.options.me, self.store, self.boot)
+    }
+
     /// Whether this replica may vote: its store is the one that the cluster knows.
     pub(crate) fn votes(&self) -> bool {
         self.configuration.seats(self.options.me, self.store)

@@ -1,6 +1,7 @@
 //! Slots of the present view: sequenced, completed, durable, committed, delivered.
 
 use crate::ids::{Ballot, MemberId, MemberSet, Slot};
+use crate::invariants;
 use crate::replica::Event;
 use crate::store::{Generation, Job, JobId, Position, SlotRecord, Snapshot};
 use crate::time::{SlotClock, Span, Time};
@@ -43,6 +44,7 @@ impl Group {
         self.hand_over_slots(now);
         self.commit_slots(now);
         self.settle_reads(now);
+        invariants::group(self);
     }
 
     /// The marks of this replica, for every packet: `durable, committed, clock reading`.

@@ -158,8 +158,11 @@ impl<M: Machine> Replica<M> {
     /// A replica over what its store holds. `boot` and `seed` are random, drawn for this run.
     pub fn new(now: Time, options: Options, boot: BootId, seed: u64, opened: Opened, machine: M) -> Replica<M> {
         let mut chance = Chance::new(seed);
-        let mut link =
-            Link::new(link::Options::new(options.me, options.cluster, boot, options.datagram_max), chance.draw());
+        let link_options = link::Options {
+            datagram_max: options.datagram_max,
+            ..link::Options::new(options.me, options.cluster, boot)
+        };
+        let mut link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
         let mut stopped = None;
         if let Some(snapshot) = &opened.snapshot {
@@ -263,11 +266,10 @@ impl<M: Machine> Replica<M> {
             }
             self.group.settle(now);
         }
-        let mut trailer = Writer::onto(core::mem::take(&mut self.scratch));
+        let mut trailer = self.writer();
         self.group.trailer(now, &mut trailer);
         self.link.set_trailer(trailer.as_slice());
         self.scratch = trailer.into_vec();
-        self.scratch.clear();
         self.link.flush(now);
         while let Some((to, bytes)) = self.link.poll_send() {
             self.out.push_back(Output::Send { to, bytes });
@@ -384,11 +386,16 @@ impl<M: Machine> Replica<M> {
     }
 
     fn encode(&mut self, message: &Message) -> alloc::vec::Vec<u8> {
-        let mut scratch = core::mem::take(&mut self.scratch);
-        scratch.clear();
-        let mut w = Writer::onto(scratch);
+        let mut w = self.writer();
         message.encode(&mut w);
         w.into_vec()
+    }
+
+    /// A writer over the one buffer that all messages are made in.
+    fn writer(&mut self) -> Writer {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        scratch.clear();
+        Writer::onto(scratch)
     }
 
     fn refuse(&mut self, why: &'static str) {

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 #[derive(Debug)]
 pub struct Sessions<M>(M);
+#[derive(Debug)]
 pub enum Applied {
     Opened { nonce: [u8; 16], session: SessionId },
     Answered { session: SessionId, number: u64, place: Place, outcome: Outcome, repeated: bool },
@@ -25,7 +26,17 @@ impl<M: Machine> Sessions<M> {
     }
     pub fn advance(&mut self, s: Slot, c: SlotClock) {}
     pub fn apply(&mut self, p: Place, b: &Bytes) -> Applied {
-        Applied::Malformed
+        match Request::decode(b.clone()) {
+            Ok(Request::Open { nonce }) => {
+                Applied::Opened { nonce, session: SessionId(p.slot << 16 | u64::from(p.position)) }
+            }
+            Ok(Request::Call { session, number, floor, command }) => {
+                let mut a = Vec::new();
+                self.0.apply(p, &command, &mut a);
+                Applied::Answered { session, number, place: p, outcome: Outcome::Done(a.into()), repeated: false }
+            }
+            Err(_) => Applied::Malformed,
+        }
     }
     pub fn lookup(&self, s: SessionId, n: u64) -> Option<(Place, Outcome)> {
         None

@@ -31,7 +31,25 @@ impl World {
         let node = index(&mut self.chance, self.nodes.len());
         let id = self.nodes[node].member.number();
         match fault {
-            Fault::OneWayCut | Fault::Halves | Fault::Isolated | Fault::Bridge => self.part(fault, node, until),
+            Fault::OneWayCut => {
+                let other = self.other(node);
+                self.count_if_apart(Count::OneWayCut, node, other);
+                self.network.cut(Endpoint(node), Endpoint(other), until);
+            }
+            Fault::Halves => {
+                let sides = self.sides();
+                self.part(Count::Halves, &sides, until);
+            }
+            Fault::Isolated => {
+                let mut sides = vec![2; self.nodes.len()];
+                sides[node] = 1;
+                self.part(Count::Isolated, &sides, until);
+            }
+            Fault::Bridge => {
+                let mut sides = self.sides();
+                sides[node] = 3;
+                self.part(Count::Bridge, &sides, until);
+            }
             Fault::Flapping => {
                 let other = self.other(node);
                 self.count_if_apart(Count::Flapping, node, other);
@@ -113,34 +131,19 @@ impl World {
         }
     }
 
-    /// Cuts links between members.
-    fn part(&mut self, fault: Fault, node: usize, until: Time) {
-        let members = self.nodes.len();
-        // On which side each member is, by a bit; members with a common bit hear each other.
-        let sides: Vec<u8> = match fault {
-            Fault::OneWayCut => {
-                let other = self.other(node);
-                self.count_if_apart(Count::OneWayCut, node, other);
-                return self.network.cut(Endpoint(node), Endpoint(other), until);
-            }
-            Fault::Isolated => {
-                self.counts.one(Count::Isolated);
-                (0..members).map(|at| if at == node { 1 } else { 2 }).collect()
-            }
-            Fault::Bridge => {
-                self.counts.one(Count::Bridge);
-                (0..members).map(|at| if at == node { 3 } else { 1 << self.chance.below(2) }).collect()
-            }
-            _halves => {
-                self.counts.one(Count::Halves);
-                (0..members).map(|_| 1 << self.chance.below(2)).collect()
-            }
-        };
-        for from in 0..members {
-            for to in (0..members).filter(|to| sides[from] & sides[*to] == 0) {
+    /// Members whose sides have no bit in common don't hear each other.
+    fn part(&mut self, count: Count, sides: &[u8], until: Time) {
+        self.counts.one(count);
+        for from in 0..sides.len() {
+            for to in (0..sides.len()).filter(|to| sides[from] & sides[*to] == 0) {
                 self.network.cut(Endpoint(from), Endpoint(to), until);
             }
         }
+    }
+
+    /// A side for each member, by chance.
+    fn sides(&mut self) -> Vec<u8> {
+        (0..self.nodes.len()).map(|_| 1 << self.chance.below(2)).collect()
     }
 
     fn power_cut_some(&mut self, until: Time) {

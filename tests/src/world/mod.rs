@@ -27,7 +27,7 @@ use ftq_core::chance::Chance;
 use ftq_core::ids::{Ballot, BootId, ClusterId, MemberId, MemberSet};
 use ftq_core::replica::{ClientId, Input, Options, Order, Output};
 use ftq_core::time::{Span, Time};
-use ftq_net::client;
+use crate::standin::bytes_of as client;
 use ftq_storage::Store as _;
 use queue::{Happening, Queue};
 
