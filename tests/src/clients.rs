@@ -5,7 +5,6 @@
 
 use crate::checkers::history::{End, History, What};
 use crate::faults::index;
-use bytes::Bytes;
 use ftq_core::chance::Chance;
 use crate::standin::{CallId, Client, ClientOutput, Command, Ended, Question};
 use ftq_core::session::message::{ClientMessage, ServerMessage, SessionId};

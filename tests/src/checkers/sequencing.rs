@@ -207,8 +207,8 @@ impl Sequencing {
                 format!("slot {slot} at member {member} orders {range:?}, next was {next}")
             })?;
         }
-        let count = requests.count();
-        let bodies = requests.count_bodies();
+        let count = requests.total();
+        let bodies = requests.map(|_| 1).sum::<u64>();
         require(bodies == count, Invariant::Conditions, || {
             format!("slot {slot} at member {member} orders {count} requests and holds {bodies}")
         })
@@ -227,16 +227,5 @@ impl Sequencing {
     fn held(&mut self, member: MemberId) -> &mut Held {
         let at = self.held.iter().position(|(m, _)| *m == member).expect("a member of the cluster");
         &mut self.held[at].1
-    }
-}
-
-/// Counts what is really there.
-trait CountBodies {
-    fn count_bodies(self) -> u64;
-}
-
-impl CountBodies for content::Requests {
-    fn count_bodies(self) -> u64 {
-        self.map(|_| 1).sum()
     }
 }

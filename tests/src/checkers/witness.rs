@@ -176,7 +176,7 @@ impl Witness {
             return Err((Invariant::Sequencer, format!("nobody sequenced slot {slot}, which is applied")));
         };
         around.counts.one(Count::Committed);
-        if requests.count() == 0 {
+        if requests.total() == 0 {
             around.counts.one(Count::EmptySlot);
         }
         for (position, (origin, number, body)) in (0u32..).zip(requests) {
