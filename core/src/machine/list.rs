@@ -95,7 +95,7 @@ struct List {
 
 /// Lists, counters and alarms.
 #[derive(Clone, Debug, Default)]
-pub struct TestMachine {
+pub struct Lists {
     clock: SlotClock,
     lists: BTreeMap<u64, List>,
     counters: BTreeMap<u64, u64>,
@@ -106,7 +106,7 @@ pub struct TestMachine {
     digest: u128,
 }
 
-impl Machine for TestMachine {
+impl Machine for Lists {
     fn advance(&mut self, slot: Slot, clock: SlotClock) {
         self.clock = clock;
         while let Some(alarm) = self.alarms.first_entry().filter(|alarm| *alarm.key() <= clock) {
@@ -165,7 +165,7 @@ impl Machine for TestMachine {
 
     fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed> {
         let mut r = Reader::new(pieces::join(pieces)?);
-        let mut state = TestMachine { clock: SlotClock(r.u64()?), fired: r.u64()?, ..TestMachine::default() };
+        let mut state = Lists { clock: SlotClock(r.u64()?), fired: r.u64()?, ..Lists::default() };
         state.digest = r.digest()?.0;
         for _ in 0..r.u64()? {
             let (number, length) = (r.u64()?, r.u64()?);
@@ -190,7 +190,7 @@ impl Machine for TestMachine {
     }
 }
 
-impl TestMachine {
+impl Lists {
     fn execute(&mut self, command: Command) -> Answer {
         match command {
             Command::Append { list, item } => {
@@ -328,13 +328,13 @@ fn ended<T>(r: Reader, value: T) -> Result<T, Malformed> {
 mod tests {
     use super::*;
 
-    fn run(machine: &mut TestMachine, command: &Command) -> Answer {
+    fn run(machine: &mut Lists, command: &Command) -> Answer {
         let mut answer = Vec::new();
         machine.apply(Place::default(), &command.encode(), &mut answer);
         Answer::decode(Bytes::from(answer)).unwrap()
     }
 
-    fn ask(machine: &TestMachine, question: Question) -> Answer {
+    fn ask(machine: &Lists, question: Question) -> Answer {
         let mut answer = Vec::new();
         machine.query(&question.encode(), &mut answer);
         Answer::decode(Bytes::from(answer)).unwrap()
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn every_answer_shows_the_state_behind_it() {
-        let mut machine = TestMachine::default();
+        let mut machine = Lists::default();
         assert_eq!(ask(&machine, Question::List(1)), Answer::List { length: 0, last: None });
         assert_eq!(run(&mut machine, &append(1, b"a")), Answer::Length(1));
         assert_eq!(run(&mut machine, &append(1, b"")), Answer::Length(2));
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn alarms_fire_by_the_slot_clock() {
-        let mut machine = TestMachine::default();
+        let mut machine = Lists::default();
         machine.advance(Slot(1), SlotClock(1_000));
         assert_eq!(run(&mut machine, &Command::Alarm { after_ms: 2 }), Answer::Alarm(SlotClock(3_000)));
         assert_eq!(machine.deadline(), Some(SlotClock(3_000)));
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_answered_and_changes_nothing_but_the_digest() {
-        let mut machine = TestMachine::default();
+        let mut machine = Lists::default();
         for bytes in [&b""[..], b"\x09", b"\x02\x01", b"\x03\x01\x01"] {
             let mut answer = Vec::new();
             machine.apply(Place::default(), &Bytes::copy_from_slice(bytes), &mut answer);
@@ -387,7 +387,7 @@ mod tests {
     #[test]
     fn the_digest_tells_the_order() {
         let digest = |commands: [&Command; 2]| {
-            let mut machine = TestMachine::default();
+            let mut machine = Lists::default();
             commands.into_iter().for_each(|command| drop(run(&mut machine, command)));
             machine.digest()
         };
@@ -397,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_holds_all_of_it() {
-        let mut machine = TestMachine::default();
+        let mut machine = Lists::default();
         machine.advance(Slot(1), SlotClock(10));
         for n in 0..5_000u64 {
             run(&mut machine, &Command::Append { list: n % 3, item: Bytes::from(alloc::vec![7; 40]) });
@@ -407,7 +407,7 @@ mod tests {
         let pieces = machine.snapshot();
         assert!(pieces.len() > 3 && pieces.iter().all(|piece| piece.len() <= pieces::PIECE_BYTES_MAX));
 
-        let mut copy = TestMachine::default();
+        let mut copy = Lists::default();
         run(&mut copy, &append(99, b"goes away"));
         assert_eq!(copy.restore(&pieces[1..]), Err(Malformed));
         assert_eq!(
