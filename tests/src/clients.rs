@@ -6,7 +6,8 @@
 use crate::checkers::history::{End, History, What};
 use crate::faults::index;
 use ftq_core::chance::Chance;
-use crate::standin::{CallId, Client, ClientOutput, Command, Ended, Question};
+use crate::standin::{CallId, Client, ClientOutput, Ended};
+use ftq_core::machine::list::{Command, Question};
 use ftq_core::session::message::{ClientMessage, ServerMessage, SessionId};
 use ftq_core::time::{Span, Time};
 use std::collections::BTreeMap;
@@ -202,9 +203,10 @@ impl SimClient {
         let key = self.chance.below(KEYS);
         let dice = self.chance.below(100);
         if dice < load.reads + load.local_reads {
-            let question = match self.chance.below(2) {
-                0 => Question::List { list: key },
-                _ => Question::Counter { counter: key },
+            let question = match self.chance.below(5) {
+                4 => Question::Alarms,
+                0 | 1 => Question::List(key),
+                _ => Question::Counter(key),
             };
             self.ask(now, &question, dice >= load.reads, load.patience, history);
         } else {
@@ -220,9 +222,9 @@ impl SimClient {
         let unique = (self.index as u64) << 32 | self.commands;
         match self.chance.below(2) {
             0 => {
-                let mut value = unique.to_le_bytes().to_vec();
-                value.resize(8 + index(&mut self.chance, padding + 1), 0);
-                Command::Append { list: key, value: value.into() }
+                let mut item = unique.to_le_bytes().to_vec();
+                item.resize(8 + index(&mut self.chance, padding + 1), 0);
+                Command::Append { list: key, item: item.into() }
             }
             _ => Command::Add { counter: key, amount: unique },
         }

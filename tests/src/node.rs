@@ -9,8 +9,8 @@
 //! ```
 
 use crate::clock::LocalClock;
-use crate::standin::Lists;
 use ftq_core::ids::{BootId, MemberId};
+use ftq_core::machine::list::Lists;
 use ftq_core::replica::{Input, Options, Output, Replica};
 use ftq_core::store::Opened;
 use ftq_core::time::{Span, Time};

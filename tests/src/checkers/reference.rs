@@ -1,9 +1,9 @@
 //! What the log means, said as naively as possible: it forgets nothing, so it can also say what was true
 //! after any slot.
 
-use crate::standin::{Command, Question};
 use bytes::Bytes;
 use ftq_core::ids::Slot;
+use ftq_core::machine::list::{ALARM_MS_MAX, ALARMS_MAX, Answer, Command, Question};
 use ftq_core::machine::Place;
 use ftq_core::session::message::{Request, SessionId};
 use ftq_core::time::{SlotClock, Span};
@@ -65,15 +65,26 @@ pub struct Reference {
     nonces: BTreeMap<[u8; 16], SessionId>,
     done: BTreeMap<(SessionId, u64), Done>,
     commands: BTreeSet<Bytes>,
-    /// What each list's length and each counter was from which slot on.
-    lists: BTreeMap<u64, Vec<(u64, u64)>>,
-    counters: BTreeMap<u64, Vec<(u64, u64)>>,
+    /// What each list, each counter and the alarms showed, from which slot on.
+    lists: BTreeMap<u64, Shown<(u64, Option<Bytes>)>>,
+    counters: BTreeMap<u64, Shown<u64>>,
+    alarms_shown: Shown<(u64, u64)>,
+    alarms: Vec<SlotClock>,
 }
+
+/// What something showed from which slot on.
+type Shown<T> = Vec<(u64, T)>;
 
 impl Reference {
     /// A slot begins.
-    pub fn advance(&mut self, _slot: Slot, clock: SlotClock) {
+    pub fn advance(&mut self, slot: Slot, clock: SlotClock) {
         self.clock = clock;
+        let pending = self.alarms.len();
+        self.alarms.retain(|at| *at > clock);
+        let fired = (pending - self.alarms.len()) as u64;
+        if fired > 0 {
+            self.show_alarms(slot.0, fired);
+        }
         let expired = |session: &Session| session.used + EXPIRY <= clock;
         self.sessions.values_mut().for_each(|session| session.gone |= expired(session));
     }
@@ -103,7 +114,9 @@ impl Reference {
                     Execution::Repeated
                 } else {
                     let answer = self.apply(place, command);
-                    self.commands.insert(command.clone());
+                    if !matches!(Command::decode(command.clone()), Ok(Command::Alarm { .. })) {
+                        self.commands.insert(command.clone());
+                    }
                     self.done.insert((*id, *number), Done { place, command: command.clone(), answer });
                     Execution::Done { session: *id, number: *number, command: command.clone() }
                 }
@@ -112,35 +125,53 @@ impl Reference {
     }
 
     fn apply(&mut self, place: Place, command: &Bytes) -> Bytes {
-        let say = |values: &mut Vec<(u64, u64)>, value: u64| {
-            values.push((place.slot, value));
-            Bytes::copy_from_slice(&value.to_le_bytes())
-        };
-        match Command::decode(command.clone()) {
-            Ok(Command::Append { list, value: _ }) => {
-                let values = self.lists.entry(list).or_default();
-                let length = values.last().map_or(0, |(_, length)| *length);
-                say(values, length + 1)
+        encoded(&match Command::decode(command.clone()) {
+            Ok(Command::Append { list, item }) => {
+                let shown = self.lists.entry(list).or_default();
+                let length = shown.last().map_or(0, |(_, (length, _))| *length) + 1;
+                shown.push((place.slot, (length, Some(item))));
+                Answer::Length(length)
             }
             Ok(Command::Add { counter, amount }) => {
-                let values = self.counters.entry(counter).or_default();
-                let before = values.last().map_or(0, |(_, value)| *value);
-                say(values, before.wrapping_add(amount))
+                let shown = self.counters.entry(counter).or_default();
+                let value = shown.last().map_or(0, |(_, value)| *value).wrapping_add(amount);
+                shown.push((place.slot, value));
+                Answer::Value(value)
             }
-            Ok(Command::Alarm { .. }) | Err(_) => Bytes::copy_from_slice(&0u64.to_le_bytes()),
+            Ok(Command::Alarm { after_ms }) => self.set_alarm(place, after_ms),
+            Err(_) => Answer::Malformed,
+        })
+    }
+
+    fn set_alarm(&mut self, place: Place, after_ms: u64) -> Answer {
+        let at = self.clock + Span::millis(after_ms);
+        let moments: BTreeSet<&SlotClock> = self.alarms.iter().chain([&at]).collect();
+        if after_ms > ALARM_MS_MAX || moments.len() > ALARMS_MAX {
+            return Answer::Refused;
         }
+        self.alarms.push(at);
+        self.show_alarms(place.slot, 0);
+        Answer::Alarm(at)
+    }
+
+    fn show_alarms(&mut self, slot: u64, fired: u64) {
+        let before = self.alarms_shown.last().map_or(0, |(_, (fired, _))| *fired);
+        self.alarms_shown.push((slot, (before + fired, self.alarms.len() as u64)));
     }
 
     /// What a question's answer was after a slot.
     pub fn answer_at(&self, slot: u64, question: &Bytes) -> Option<Bytes> {
-        let values = match Question::decode(question.clone()).ok()? {
-            Question::List { list } => self.lists.get(&list),
-            Question::Counter { counter } => self.counters.get(&counter),
-        };
-        let values = values.map_or(&[][..], Vec::as_slice);
-        let upto = values.partition_point(|(at, _)| *at <= slot);
-        let value = values[..upto].last().map_or(0, |(_, value)| *value);
-        Some(Bytes::copy_from_slice(&value.to_le_bytes()))
+        Some(encoded(&match Question::decode(question.clone()).ok()? {
+            Question::List(list) => {
+                let (length, last) = at(self.lists.get(&list), slot).unwrap_or_default();
+                Answer::List { length, last }
+            }
+            Question::Counter(counter) => Answer::Value(at(self.counters.get(&counter), slot).unwrap_or_default()),
+            Question::Alarms => {
+                let (fired, pending) = at(Some(&self.alarms_shown), slot).unwrap_or_default();
+                Answer::Alarms { fired, pending }
+            }
+        }))
     }
 
     /// A request that was executed.
@@ -148,8 +179,21 @@ impl Reference {
         self.done.get(&(session, number))
     }
 
-    /// Whether a command was executed.
+    /// Whether a command was executed, if it is one that no other is like.
     pub fn holds(&self, command: &Bytes) -> bool {
         self.commands.contains(command)
     }
+}
+
+/// What was shown after a slot.
+fn at<T: Clone>(shown: Option<&Shown<T>>, slot: u64) -> Option<T> {
+    let shown = shown?;
+    let upto = shown.partition_point(|(from, _)| *from <= slot);
+    shown[..upto].last().map(|(_, value)| value.clone())
+}
+
+fn encoded(answer: &Answer) -> Bytes {
+    let mut bytes = Vec::new();
+    answer.encode(&mut bytes);
+    bytes.into()
 }

@@ -190,7 +190,9 @@ impl Witness {
                 Execution::Done { session, number, command } => {
                     around.counts.one(Count::Executed);
                     self.executed.insert(place, (session, number));
-                    around.history.executed(&command)?;
+                    if self.reference.holds(&command) {
+                        around.history.executed(&command)?;
+                    }
                 }
                 Execution::Repeated => around.counts.one(Count::Repeated),
                 Execution::Settled => around.counts.one(Count::Settled),

@@ -12,10 +12,10 @@ use crate::counts::{Count, Counts};
 use crate::network::{Behaviour, Endpoint};
 use crate::node::Running;
 use crate::run::Verdict;
-use crate::standin::{Command, Question};
 use crate::trace::Who;
 use bytes::Bytes;
 use ftq_core::ids::{Ballot, MemberSet, Slot};
+use ftq_core::machine::list::{Command, Question};
 use ftq_core::time::{Span, Time};
 use ftq_storage::memory::{Disk, Faults};
 
