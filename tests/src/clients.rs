@@ -5,8 +5,8 @@
 
 use crate::checkers::history::{End, History, What};
 use crate::faults::index;
-use ftq_core::chance::Chance;
 use crate::standin::{CallId, Client, ClientOutput, Ended};
+use ftq_core::chance::Chance;
 use ftq_core::machine::list::{Command, Question};
 use ftq_core::session::message::{ClientMessage, ServerMessage, SessionId};
 use ftq_core::time::{Span, Time};
@@ -191,7 +191,8 @@ impl SimClient {
     /// When it wants to be called next.
     pub(crate) fn next_wake(&self, now: Time) -> Time {
         let client = self.client.deadline().unwrap_or(Time::NEVER);
-        let load = self.load.as_ref().filter(|load| self.calls.len() < load.window).map_or(Time::NEVER, |_| self.calls_at);
+        let load =
+            self.load.as_ref().filter(|load| self.calls.len() < load.window).map_or(Time::NEVER, |_| self.calls_at);
         client.min(load).max(now + Span(1))
     }
 
@@ -210,7 +211,8 @@ impl SimClient {
             };
             self.ask(now, &question, dice >= load.reads, load.patience, history);
         } else {
-            let command = if self.chance.below(100) < load.alarms { self.alarm() } else { self.command(key, load.padding) };
+            let command =
+                if self.chance.below(100) < load.alarms { self.alarm() } else { self.command(key, load.padding) };
             self.call(now, &command, load.patience, history);
         }
         true

@@ -40,7 +40,8 @@ impl LocalClock {
 
     /// From now on it runs this many millionths too fast, or too slow if below zero.
     pub fn drift(&mut self, now: Time, millionths: i64) {
-        *self = LocalClock { since: now, shown: self.read(now), rate: MILLION.saturating_add_signed(millionths).max(1) };
+        *self =
+            LocalClock { since: now, shown: self.read(now), rate: MILLION.saturating_add_signed(millionths).max(1) };
     }
 }
 

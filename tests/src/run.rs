@@ -1,8 +1,8 @@
 //! One seed from its start to its verdict: trouble, then calm, then a look at who agrees, then a few
 //! calls whose datagrams are lost just when all else is silent.
 
-use crate::checkers::{Invariant, Violation};
 use crate::checkers::history::End;
+use crate::checkers::{Invariant, Violation};
 use crate::counts::{Count, Counts};
 use crate::faults::Plan;
 use crate::trace::Trace;

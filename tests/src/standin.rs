@@ -86,7 +86,8 @@ impl Client {
             }
             ServerMessage::Opened { .. } => {}
             ServerMessage::Answer { session, number, place, outcome } => {
-                let id = self.calls.iter().find(|(_, c)| c.what.as_ref().is_ok_and(|(n, _)| *n == number)).map(|(i, _)| *i);
+                let id =
+                    self.calls.iter().find(|(_, c)| c.what.as_ref().is_ok_and(|(n, _)| *n == number)).map(|(i, _)| *i);
                 if let (Some(call), true) = (id, Some(session) == self.session) {
                     self.calls.remove(&call);
                     let result = match outcome {
@@ -97,7 +98,11 @@ impl Client {
                 }
             }
             ServerMessage::ReadAnswer { nonce, slot, answer } => {
-                let id = self.calls.iter().find(|(_, c)| c.what.as_ref().is_err_and(|(n, _, _)| *n == nonce)).map(|(i, _)| *i);
+                let id = self
+                    .calls
+                    .iter()
+                    .find(|(_, c)| c.what.as_ref().is_err_and(|(n, _, _)| *n == nonce))
+                    .map(|(i, _)| *i);
                 if let Some(call) = id {
                     self.calls.remove(&call);
                     self.out.push_back(ClientOutput::Done { call, result: Ended::Read { slot, answer } });
@@ -118,9 +123,13 @@ impl Client {
         if session.is_none() && !self.calls.is_empty() && now >= self.open_at {
             late = self.open_at > Time(0);
             self.open_at = now + Span::millis(100);
-            self.out.push_back(ClientOutput::Send { server, message: ClientMessage::Open { nonce: self.nonce, wait_ms: 1_000 } });
+            self.out.push_back(ClientOutput::Send {
+                server,
+                message: ClientMessage::Open { nonce: self.nonce, wait_ms: 1_000 },
+            });
         }
-        let floor = self.calls.values().filter_map(|c| c.what.as_ref().ok()).map(|(n, _)| n - 1).min().unwrap_or(self.numbers);
+        let floor =
+            self.calls.values().filter_map(|c| c.what.as_ref().ok()).map(|(n, _)| n - 1).min().unwrap_or(self.numbers);
         let mut gone = Vec::new();
         for (id, call) in &mut self.calls {
             if now >= call.deadline {

@@ -69,6 +69,7 @@ pub fn many(from: u64, seeds: u64) -> bool {
 }
 
 /// Shows how far the seeds are, until they are done.
+#[expect(clippy::disallowed_methods, reason = "the command waits for its threads, which wait for nothing")]
 fn show_progress(done: &AtomicU64, seeds: u64) {
     let on_terminal = stderr().is_terminal();
     let pause = if on_terminal { PROGRESS } else { PROGRESS_IN_LOG };
@@ -111,8 +112,7 @@ fn conclude(sum: &Sum, seeds: u64) -> bool {
     for (name, times) in &by_name {
         println!("{times:>14}  seeds broke {name}");
     }
-    let missing: Vec<&str> =
-        if seeds >= EVERYTHING_HAPPENS { sum.counts.missing().collect() } else { Vec::new() };
+    let missing: Vec<&str> = if seeds >= EVERYTHING_HAPPENS { sum.counts.missing().collect() } else { Vec::new() };
     if !missing.is_empty() {
         println!("never happened, so the run shows nothing about it: {}", missing.join(", "));
     }

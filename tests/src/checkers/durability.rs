@@ -66,7 +66,10 @@ impl Durability {
         let Fact { view, slot, digest } = fact;
         if let Some(commit) = self.commit(slot) {
             require(view <= commit.view || digest == commit.digest, Invariant::CommittedKept, || {
-                format!("slot {slot} was committed in view {:?}, member {member} has another in view {view:?}", commit.view)
+                format!(
+                    "slot {slot} was committed in view {:?}, member {member} has another in view {view:?}",
+                    commit.view
+                )
             })?;
         }
         if slot.0 <= self.base {
@@ -123,7 +126,10 @@ impl Durability {
         for next in self.committed.len() as u64 + 1..=slot.0 {
             let claims = self.claims.get(index(next - self.base - 1)).map_or(&[][..], Vec::as_slice);
             let Some(claim) = claims.iter().find(|claim| claim.view == view) else {
-                return Err((Invariant::CommittedKept, format!("slot {slot} is committed in {view:?}, and {next} is not")));
+                return Err((
+                    Invariant::CommittedKept,
+                    format!("slot {slot} is committed in {view:?}, and {next} is not"),
+                ));
             };
             let other = claims.iter().find(|other| other.view > view && other.digest != claim.digest);
             require(other.is_none(), Invariant::CommittedKept, || {
@@ -133,7 +139,10 @@ impl Durability {
         }
         for (member, shown) in &self.shown {
             require(shown.log_view <= view || shown.end >= slot, Invariant::CommittedKept, || {
-                format!("slot {slot} is committed in {view:?}, but member {member} installed {:?} without it", shown.log_view)
+                format!(
+                    "slot {slot} is committed in {view:?}, but member {member} installed {:?} without it",
+                    shown.log_view
+                )
             })?;
         }
         while self.claims.len() > CLAIMS_KEPT && self.base + (CLAIMS_KEPT as u64) < self.committed.len() as u64 {

@@ -107,11 +107,9 @@ impl History {
                     format!("a call is ordered at {place:?}, and began after one at {after:?} had returned")
                 })?;
                 let executed = witness.executed(*place);
-                require(
-                    executed.is_some_and(|(c, a)| c == command && a == answer),
-                    Invariant::Linearizable,
-                    || format!("the answer to {command:?} at {place:?} is {answer:?}, the log says {executed:?}"),
-                )?;
+                require(executed.is_some_and(|(c, a)| c == command && a == answer), Invariant::Linearizable, || {
+                    format!("the answer to {command:?} at {place:?} is {answer:?}, the log says {executed:?}")
+                })?;
             }
             (End::Read { slot, answer }, What::Question { question, local }) => {
                 if !local {

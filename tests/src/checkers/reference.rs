@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use ftq_core::ids::Slot;
-use ftq_core::machine::list::{ALARM_MS_MAX, ALARMS_MAX, Answer, Command, Question};
 use ftq_core::machine::Place;
+use ftq_core::machine::list::{ALARM_MS_MAX, ALARMS_MAX, Answer, Command, Question};
 use ftq_core::session::message::{Request, SessionId};
 use ftq_core::time::{SlotClock, Span};
 use std::collections::{BTreeMap, BTreeSet};

@@ -60,13 +60,7 @@ pub(crate) struct Applying<'a> {
 impl Witness {
     /// Nothing has been applied.
     pub fn new(reference: Reference) -> Witness {
-        Witness {
-            slots: Vec::new(),
-            clock: SlotClock(0),
-            positions: Vec::new(),
-            reference,
-            executed: BTreeMap::new(),
-        }
+        Witness { slots: Vec::new(), clock: SlotClock(0), positions: Vec::new(), reference, executed: BTreeMap::new() }
     }
 
     /// A replica applies a slot.
@@ -120,14 +114,18 @@ impl Witness {
                             format!("member {member} executed {session:?} {number} at {place:?}, first was {first:?}")
                         })?;
                         require(first.is_some_and(|done| done.answer == *answer), Invariant::Linearizable, || {
-                            format!("member {member} answers {session:?} {number} with {answer:?}, the log says {first:?}")
+                            format!(
+                                "member {member} answers {session:?} {number} with {answer:?}, the log says {first:?}"
+                            )
                         })
                     }
                     // A copy that was not executed says nothing of another copy of the same number.
                     Outcome::NoSession | Outcome::Settled | Outcome::AheadOfWindow => Ok(()),
                 }
             }
-            ServerMessage::ReadAnswer { .. } | ServerMessage::Refused { .. } | ServerMessage::TryAnother { .. } => Ok(()),
+            ServerMessage::ReadAnswer { .. } | ServerMessage::Refused { .. } | ServerMessage::TryAnother { .. } => {
+                Ok(())
+            }
         }
     }
 

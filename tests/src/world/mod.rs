@@ -4,9 +4,11 @@
 //! each step the checkers have seen all of it, and the first violation stops the world.
 
 mod chaos;
+mod look;
 mod observe;
 mod queue;
 mod script;
+mod seed;
 mod setup;
 
 pub use setup::Setup;
@@ -22,13 +24,14 @@ use crate::counts::{Count, Counts};
 use crate::faults::Mix;
 use crate::network::{Datagram, Endpoint, Network};
 use crate::node::{Node, Turn};
+use crate::standin::bytes_of as client;
 use crate::trace::{Trace, Who};
 use ftq_core::chance::Chance;
 use ftq_core::ids::{Ballot, BootId, ClusterId, MemberId, MemberSet};
 use ftq_core::replica::{ClientId, Input, Options, Order, Output};
 use ftq_core::time::{Span, Time};
-use crate::standin::bytes_of as client;
 use ftq_storage::Store as _;
+use ftq_storage::memory::Faults;
 use queue::{Happening, Queue};
 
 /// How many things may happen at one and the same moment before the world is taken to spin.
@@ -83,7 +86,6 @@ impl World {
             self.happen(happening);
         }
         if self.violation.is_none() {
-            self.counts.add(Count::Milliseconds, until.since(self.now).0 / 1_000);
             self.now = self.now.max(until);
         }
     }
@@ -323,6 +325,8 @@ impl World {
     /// manager does.
     fn exit(&mut self, node: usize) {
         self.nodes[node].stop(|store| store.crash());
+        let faults = self.nodes[node].faults;
+        self.nodes[node].set_faults(Faults { failing: false, ..faults });
         self.look_at_disk(node);
         let boot = self.nodes[node].boots;
         self.queue.push(self.now + Span::millis(500), Happening::Restart { node, boot });

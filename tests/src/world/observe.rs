@@ -87,9 +87,17 @@ impl World {
         let (group, disk, member) = (running.replica.group(), running.store.disk(), self.nodes[node].member);
         let view = group.view().ballot;
         let mark = group.durable();
-        let honest = require(!group.is_active() || (disk.log_view() == view && disk.end() >= mark), Invariant::MarkHonest, || {
-            format!("member {member} announces {mark} in {view:?}, its disk has {} in {:?}", disk.end(), disk.log_view())
-        });
+        let honest = require(
+            !group.is_active() || (disk.log_view() == view && disk.end() >= mark),
+            Invariant::MarkHonest,
+            || {
+                format!(
+                    "member {member} announces {mark} in {view:?}, its disk has {} in {:?}",
+                    disk.end(),
+                    disk.log_view()
+                )
+            },
+        );
         let (promise, durable) = (group.promised(), disk.promise());
         let kept = require(durable >= promise, Invariant::PromiseKept, || {
             format!("member {member} has promised {promise:?}, its disk says {durable:?}")
@@ -120,7 +128,9 @@ impl World {
         }
         let cut = self.nodes[node].durable().counts().delivered_cut;
         checked = checked.and_then(|()| {
-            require(cut == 0, Invariant::CommittedKept, || format!("member {member} cut {cut} slots that it had delivered"))
+            require(cut == 0, Invariant::CommittedKept, || {
+                format!("member {member} cut {cut} slots that it had delivered")
+            })
         });
         self.check(checked);
     }
@@ -168,10 +178,16 @@ impl World {
     pub(super) fn observe_start(&mut self, node: usize, boot: BootId, opened: &Opened) {
         let member = self.nodes[node].member;
         let end = opened.tail.last().or(opened.delivered.last()).map_or(0, |record| record.slot.0);
-        self.say(Who::Member(member.number()), "starts", format_args!(
-            "boot {boot:?}, log view {:?}, promise {:?}, log to {end}, {} not delivered",
-            opened.view.ballot, opened.promise, opened.tail.len(),
-        ));
+        self.say(
+            Who::Member(member.number()),
+            "starts",
+            format_args!(
+                "boot {boot:?}, log view {:?}, promise {:?}, log to {end}, {} not delivered",
+                opened.view.ballot,
+                opened.promise,
+                opened.tail.len(),
+            ),
+        );
         self.checks.sequencing.started(member, boot, opened);
         let promised = self.checks.promised[node];
         self.check(require(opened.promise >= promised, Invariant::PromiseKept, || {
@@ -191,18 +207,24 @@ impl World {
             Event::Appended { view, slot, digest } => {
                 self.say(who, "appended", format_args!("slot {slot} {digest:?}, view {view:?}"));
             }
-            Event::Applied { view, slot, digest, clock, content: _, state } => self.say(who, "applied", format_args!(
-                "slot {slot} {digest:?}, committed in {view:?}, clock {} ms, state {state:?}",
-                clock.0 / 1_000,
-            )),
+            Event::Applied { view, slot, digest, clock, content: _, state } => self.say(
+                who,
+                "applied",
+                format_args!(
+                    "slot {slot} {digest:?}, committed in {view:?}, clock {} ms, state {state:?}",
+                    clock.0 / 1_000,
+                ),
+            ),
             Event::Restored { slot, digest, state } => {
                 self.say(who, "restored", format_args!("slot {slot} {digest:?}, state {state:?}"));
             }
             Event::Promised { ballot } => self.say(who, "promised", format_args!("{ballot:?}")),
             Event::Suspects { missing } => self.say(who, "suspects", format_args!("{missing:?}")),
-            Event::Installed { view, members, ring, end, cut } => self.say(who, "installed", format_args!(
-                "view {view:?}, members {members:?}, ring {ring:?}, log to {end}, {cut} cut",
-            )),
+            Event::Installed { view, members, ring, end, cut } => self.say(
+                who,
+                "installed",
+                format_args!("view {view:?}, members {members:?}, ring {ring:?}, log to {end}, {cut} cut",),
+            ),
             Event::Opened { view } => self.say(who, "opened", format_args!("view {view:?}")),
             Event::Left { view } => self.say(who, "left", format_args!("view {view:?}")),
             Event::CaughtUp { slots, upto } => self.say(who, "caught up", format_args!("{slots} slots, to {upto}")),

@@ -4,26 +4,19 @@
 //! [`World::run_for`] and its relatives; they panic at the first violation of an invariant, with its name.
 
 use super::queue::Happening;
-use super::{Checks, World};
-use crate::checkers::{Invariant, Violation};
+use super::World;
 use crate::checkers::history::{End, History};
 use crate::clients::Load;
-use crate::counts::{Count, Counts};
+use crate::counts::Count;
 use crate::network::{Behaviour, Endpoint};
-use crate::node::Running;
-use crate::run::Verdict;
 use crate::trace::Who;
 use bytes::Bytes;
-use ftq_core::ids::{Ballot, MemberSet, Slot};
 use ftq_core::machine::list::{Command, Question};
 use ftq_core::time::{Span, Time};
-use ftq_storage::memory::{Disk, Faults};
+use ftq_storage::memory::Faults;
 
 /// How often a condition is looked at while time passes.
 const LOOK_EVERY: Span = Span::millis(1);
-
-/// How long a client waits for an answer that must come.
-const LAST_PATIENCE: Span = Span::secs(30);
 
 /// How many lines of a collected trace a failure shows.
 const LAST_LINES: usize = 60;
@@ -55,7 +48,9 @@ impl World {
     pub fn settle(&mut self, limit: Span) -> Span {
         self.heal_everything();
         let settled = self.run_until(limit, |world| world.disagreement().is_none());
-        settled.unwrap_or_else(|| panic!("{}\nnot settled: {}", self.last_lines(), self.disagreement().unwrap_or_default()))
+        settled.unwrap_or_else(|| {
+            panic!("{}\nnot settled: {}", self.last_lines(), self.disagreement().unwrap_or_default())
+        })
     }
 
     fn assert_holds(&self) {
@@ -277,7 +272,7 @@ impl World {
 
     pub(super) fn heal_disk(&mut self, node: usize) {
         let faults = self.nodes[node].faults;
-        let healthy = Faults { slow: 1, hanging: false, failing: false, ..faults };
+        let healthy = Faults { slow: 1, hanging: false, failing: false, late_percent: 0, ..faults };
         self.nodes[node].disk_troubles += 1;
         if faults != healthy {
             self.say(Who::Member(self.nodes[node].member.number()), "disk", format_args!("is healthy"));
@@ -332,164 +327,10 @@ impl World {
     }
 }
 
-/// What is there.
-impl World {
-    /// Virtual time.
-    pub fn now(&self) -> Time {
-        self.now
-    }
-
-    /// What has happened.
-    pub fn counts(&self) -> &Counts {
-        &self.counts
-    }
-
-    /// The text of a collected trace.
-    pub fn trace_text(&self) -> &str {
-        self.trace.text()
-    }
-
-    /// The first invariant that did not hold.
-    pub fn violation(&self) -> Option<&Violation> {
-        self.violation.as_ref()
-    }
-
-    /// How many views a quorum began to order in, the first one included.
-    pub fn view_changes(&self) -> u64 {
-        self.counts.of(Count::ViewChange)
-    }
-
-    /// The last slot that is committed, by what the disks hold.
-    pub fn committed(&self) -> Slot {
-        self.checks.durability.end()
-    }
-
-    /// What a member's disk holds durably.
-    pub fn disk(&self, id: u8) -> &Disk {
-        self.nodes[index(id)].durable()
-    }
-
-    /// A member's log view, and who takes part in it, by what its disk holds.
-    pub fn view(&self, id: u8) -> (Ballot, MemberSet) {
-        let view = self.disk(id).view();
-        (view.ballot, view.set())
-    }
-
-    /// The replica of a member, its store and its boot, while it runs.
-    pub fn running(&self, id: u8) -> Option<&Running> {
-        self.nodes[index(id)].running.as_deref()
-    }
-
-    /// The last slot that a member has applied since it started.
-    pub fn applied(&self, id: u8) -> Slot {
-        self.running(id).map_or(Slot(0), |running| running.replica.group().log().delivered())
-    }
-
-    /// Why all is not well: what is not answered, who does not agree. Nothing if all is well.
-    pub fn disagreement(&self) -> Option<String> {
-        let Checks { history, durability, witness, .. } = &self.checks;
-        if history.open() > 0 {
-            return Some(format!("{} calls are not answered", history.open()));
-        }
-        let newest = self.nodes.iter().map(|node| node.durable().view()).max_by_key(|view| view.ballot)?;
-        for node in &self.nodes {
-            let id = node.member;
-            let Some(running) = &node.running else { return Some(format!("member {id} is down")) };
-            let (group, log_view) = (running.replica.group(), node.durable().log_view());
-            if newest.set().contains(id) && (log_view != newest.ballot || !group.is_active()) {
-                return Some(format!("member {id} is in view {log_view:?}, not in {:?}", newest.ballot));
-            }
-            let delivered = group.log().delivered();
-            if delivered != durability.end() || delivered != witness.end() {
-                return Some(format!("member {id} has applied {delivered} of {}", durability.end()));
-            }
-            if witness.state(delivered).is_some_and(|state| state != running.replica.machine().digest()) {
-                return Some(format!("member {id} is in another state"));
-            }
-        }
-        None
-    }
-
-    pub(super) fn ids(&self) -> impl Iterator<Item = u8> + use<> {
-        1..=u8::try_from(self.nodes.len()).expect("a small cluster")
-    }
-}
-
-/// What a run over a seed needs.
-impl World {
-    /// Lets time pass, up to a violation.
-    pub(crate) fn pass(&mut self, span: Span) {
-        self.run_until_time(self.now + span);
-    }
-
-    /// The members start within this.
-    pub(crate) fn start_apart(&mut self, apart: Span) {
-        for node in 0..self.nodes.len() {
-            let at = self.now + Span(self.chance.below(apart.0 + 1));
-            self.queue.push(at, Happening::Restart { node, boot: 0 });
-        }
-    }
-
-    /// No more faults.
-    pub(crate) fn end_faults(&mut self) {
-        self.heal_everything();
-    }
-
-    /// How many clients there are.
-    pub(crate) fn clients(&self) -> usize {
-        self.clients.len()
-    }
-
-    /// One of the clients.
-    pub(crate) fn pick_client(&mut self) -> usize {
-        crate::faults::index(&mut self.chance, self.clients.len())
-    }
-
-    /// A client's call that must be answered.
-    pub(crate) fn last_call(&mut self, client: usize) -> usize {
-        let command = self.clients[client].command(0, 0);
-        self.call(client, command, LAST_PATIENCE)
-    }
-
-    /// For so long the links between members lose so many in a thousand.
-    pub(crate) fn lose_between_members(&mut self, per_mille: u64, span: Span) {
-        let until = self.now + span;
-        for from in self.ids() {
-            for to in self.ids() {
-                self.network.lose(at(from), at(to), per_mille, until);
-            }
-        }
-    }
-
-    /// Notes that an invariant does not hold.
-    pub(crate) fn fail(&mut self, invariant: Invariant, what: String) {
-        self.check(Err((invariant, what)));
-    }
-
-    /// Counts something that the world does not see happen.
-    pub(crate) fn count(&mut self, what: Count) {
-        self.counts.one(what);
-    }
-
-    /// How it ended.
-    pub(crate) fn verdict(mut self, seed: u64) -> Verdict {
-        for node in &self.nodes {
-            let disk = node.durable().counts();
-            self.counts.add(Count::TornAppend, disk.torn);
-            self.counts.add(Count::LostJob, disk.lost);
-            self.counts.add(Count::LateReport, disk.late_reports);
-            self.counts.add(Count::Installed, disk.installs);
-            self.counts.add(Count::CutByInstall, disk.cut_by_install);
-        }
-        self.counts.add(Count::Called, self.checks.history.calls().len() as u64);
-        Verdict { seed, counts: self.counts, violation: self.violation, text: self.trace.text().to_owned() }
-    }
-}
-
-fn index(id: u8) -> usize {
+pub(super) fn index(id: u8) -> usize {
     usize::from(id) - 1
 }
 
-fn at(id: u8) -> Endpoint {
+pub(super) fn at(id: u8) -> Endpoint {
     Endpoint(index(id))
 }
