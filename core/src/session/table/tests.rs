@@ -31,25 +31,27 @@ impl Log {
     }
 
     fn open(&mut self, nonce: u8) -> SessionId {
-        match self.apply(&Request::Open { nonce: [nonce; 16] }) {
-            Applied::Opened { session, .. } => session,
-            other => panic!("{other:?}"),
-        }
+        let Applied::Opened { session, .. } = self.apply(&Request::Open { nonce: [nonce; 16] }) else {
+            panic!("an opening opens");
+        };
+        session
     }
 
     fn append(&mut self, session: SessionId, number: u64, floor: u64, item: Bytes) -> (Place, Outcome, bool) {
         let command = Command::Append { list: 1, item }.encode();
-        match self.apply(&Request::Call { session, number, floor, command }) {
-            Applied::Answered { place, outcome, repeated, .. } => (place, outcome, repeated),
-            other => panic!("{other:?}"),
-        }
+        let call = Request::Call { session, number, floor, command };
+        let Applied::Answered { place, outcome, repeated, .. } = self.apply(&call) else {
+            panic!("a call is answered");
+        };
+        (place, outcome, repeated)
     }
 
     /// Calls, and gives the new length of the list if the command was executed now.
     fn call(&mut self, session: SessionId, number: u64, floor: u64) -> Result<u64, Outcome> {
-        match self.append(session, number, floor, Bytes::from_static(b"x")) {
-            (_, Outcome::Done(answer), false) => Ok(length(answer)),
-            (_, outcome, _) => Err(outcome),
+        let (_, outcome, repeated) = self.append(session, number, floor, Bytes::from_static(b"x"));
+        match outcome {
+            Outcome::Done(answer) if !repeated => Ok(length(answer)),
+            Outcome::Done(_) | Outcome::NoSession | Outcome::Settled | Outcome::AheadOfWindow => Err(outcome),
         }
     }
 
@@ -61,10 +63,11 @@ impl Log {
 }
 
 fn length(answer: Bytes) -> u64 {
-    match list::Answer::decode(answer).unwrap() {
-        list::Answer::Length(length) | list::Answer::List { length, .. } => length,
-        other => panic!("{other:?}"),
-    }
+    let (list::Answer::Length(length) | list::Answer::List { length, .. }) = list::Answer::decode(answer).unwrap()
+    else {
+        panic!("an answer about a list");
+    };
+    length
 }
 
 #[test]
