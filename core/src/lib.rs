@@ -21,6 +21,7 @@ extern crate alloc;
 
 pub mod chance;
 pub mod ids;
+pub mod link;
 pub mod machine;
 pub mod replica;
 pub mod session;
