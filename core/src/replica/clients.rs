@@ -106,7 +106,7 @@ impl Clients {
     pub(super) fn answer(&mut self, token: Token, done: Applied, out: &mut VecDeque<Output>) {
         let Some(waiting) = self.take(token) else { return };
         let message = match done {
-            Applied::Opened { nonce, session } => ServerMessage::Opened { nonce, session },
+            Applied::Opened { nonce, session, .. } => ServerMessage::Opened { nonce, session },
             Applied::Answered { session, number, place, outcome, .. } => {
                 ServerMessage::Answer { session, number, place, outcome }
             }
