@@ -92,10 +92,16 @@ impl World {
         for client in 0..self.clients() {
             self.stop_load(client);
         }
-        let last: Vec<usize> = (0..self.clients()).map(|client| self.last_call(client)).collect();
+        let mut last: Vec<usize> = (0..self.clients()).map(|client| self.last_call(client)).collect();
         let until = self.now() + CALM_MAX;
         while self.now() < until && self.violation().is_none() && self.disagreement().is_some() {
             self.pass(LOOK_EVERY);
+            // A session may have gone while its client was cut off; the next call opens another one.
+            for (client, call) in last.iter_mut().enumerate() {
+                if matches!(self.end(*call), Some(End::Expired | End::Unknown)) {
+                    *call = self.last_call(client);
+                }
+            }
         }
         if let Some(why) = self.disagreement() {
             self.fail(Invariant::Progress, why);

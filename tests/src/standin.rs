@@ -88,6 +88,18 @@ impl Client {
             ServerMessage::Answer { session, number, place, outcome } => {
                 let id =
                     self.calls.iter().find(|(_, c)| c.what.as_ref().is_ok_and(|(n, _)| *n == number)).map(|(i, _)| *i);
+                if Some(session) == self.session && outcome == Outcome::NoSession {
+                    self.session = None;
+                    self.nonce = self.chance.bytes16();
+                    self.numbers = 0;
+                    self.calls.retain(|id, call| {
+                        if call.what.is_ok() {
+                            self.out.push_back(ClientOutput::Done { call: *id, result: Ended::Unknown });
+                        }
+                        call.what.is_err()
+                    });
+                    return;
+                }
                 if let (Some(call), true) = (id, Some(session) == self.session) {
                     self.calls.remove(&call);
                     let result = match outcome {

@@ -6,14 +6,12 @@ use ftq_core::ids::Slot;
 use ftq_core::machine::Place;
 use ftq_core::machine::list::{ALARM_MS_MAX, ALARMS_MAX, Answer, Command, Question};
 use ftq_core::session::message::{Request, SessionId};
+use ftq_core::session::table::WINDOW;
 use ftq_core::time::{SlotClock, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a session lives without a request.
 const EXPIRY: Span = Span::secs(600);
-
-/// How far ahead of its floor a session's numbers may be.
-const WINDOW: u64 = 1_024;
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,10 +106,10 @@ impl Reference {
                 session.floor = session.floor.max(*floor);
                 if *number <= session.floor {
                     Execution::Settled
-                } else if *number > session.floor + WINDOW {
-                    Execution::AheadOfWindow
                 } else if self.done.contains_key(&(*id, *number)) {
                     Execution::Repeated
+                } else if *number > session.floor + WINDOW {
+                    Execution::AheadOfWindow
                 } else {
                     let answer = self.apply(place, command);
                     if !matches!(Command::decode(command.clone()), Ok(Command::Alarm { .. })) {
@@ -177,6 +175,16 @@ impl Reference {
     /// A request that was executed.
     pub fn done(&self, session: SessionId, number: u64) -> Option<&Done> {
         self.done.get(&(session, number))
+    }
+
+    /// Whether the session is there.
+    pub fn has_session(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|session| !session.gone)
+    }
+
+    /// Whether the client has said that this number is settled.
+    pub fn has_settled(&self, session: SessionId, number: u64) -> bool {
+        self.sessions.get(&session).is_some_and(|session| number <= session.floor)
     }
 
     /// Whether a command was executed, if it is one that no other is like.

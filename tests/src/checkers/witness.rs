@@ -104,11 +104,14 @@ impl Witness {
                 })
             }
             ServerMessage::Answer { session, number, place, outcome } => {
-                require(self.known(Slot(place.slot)).is_some(), Invariant::ReplyCommitted, || {
-                    format!("member {member} answers from {place:?}, which is not committed")
-                })?;
+                let committed = || {
+                    require(self.known(Slot(place.slot)).is_some(), Invariant::ReplyCommitted, || {
+                        format!("member {member} answers from {place:?}, which is not committed")
+                    })
+                };
                 match outcome {
                     Outcome::Done(answer) => {
+                        committed()?;
                         let first = self.reference.done(*session, *number);
                         require(first.is_none_or(|done| done.place == *place), Invariant::Once, || {
                             format!("member {member} executed {session:?} {number} at {place:?}, first was {first:?}")
@@ -119,8 +122,16 @@ impl Witness {
                             )
                         })
                     }
-                    // A copy that was not executed says nothing of another copy of the same number.
-                    Outcome::NoSession | Outcome::Settled | Outcome::AheadOfWindow => Ok(()),
+                    Outcome::Settled => require(self.reference.has_settled(*session, *number), Invariant::ReplyCommitted, || {
+                        format!("member {member} says that {session:?} {number} is settled, the log does not")
+                    }),
+                    Outcome::NoSession => {
+                        committed()?;
+                        require(!self.reference.has_session(*session), Invariant::ReplyCommitted, || {
+                            format!("member {member} says that {session:?} is gone, the log does not")
+                        })
+                    }
+                    Outcome::AheadOfWindow => committed(),
                 }
             }
             ServerMessage::ReadAnswer { .. } | ServerMessage::Refused { .. } | ServerMessage::TryAnother { .. } => {
