@@ -122,9 +122,11 @@ impl Witness {
                             )
                         })
                     }
-                    Outcome::Settled => require(self.reference.has_settled(*session, *number), Invariant::ReplyCommitted, || {
-                        format!("member {member} says that {session:?} {number} is settled, the log does not")
-                    }),
+                    Outcome::Settled => {
+                        require(self.reference.has_settled(*session, *number), Invariant::ReplyCommitted, || {
+                            format!("member {member} says that {session:?} {number} is settled, the log does not")
+                        })
+                    }
                     Outcome::NoSession => {
                         committed()?;
                         require(!self.reference.has_session(*session), Invariant::ReplyCommitted, || {

@@ -91,4 +91,3 @@ impl World {
         1..=u8::try_from(self.nodes.len()).expect("a small cluster")
     }
 }
-

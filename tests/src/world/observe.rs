@@ -9,7 +9,7 @@ use crate::trace::Who;
 use ftq_core::ids::BootId;
 use ftq_core::replica::Event;
 use ftq_core::session::message::ServerMessage;
-use ftq_core::store::{Job, Opened};
+use ftq_core::store::{Job, Opened, SlotRecord};
 
 impl World {
     /// Notes the first violation.
@@ -138,6 +138,7 @@ impl World {
     /// A replica hands a job to its store.
     pub(super) fn observe_job(&mut self, node: usize, job: &Job) {
         if self.violation.is_none() {
+            self.trace_job(node, job);
             let checked = self.checks.sequencing.handed(self.nodes[node].member, job);
             self.check(checked);
         }
@@ -193,6 +194,32 @@ impl World {
         self.check(require(opened.promise >= promised, Invariant::PromiseKept, || {
             format!("member {member} had promised {promised:?}, after a restart its disk says {:?}", opened.promise)
         }));
+    }
+
+    fn trace_job(&mut self, node: usize, job: &Job) {
+        if !self.trace.is_on() {
+            return;
+        }
+        let who = Who::Member(self.nodes[node].member.number());
+        let span = |slots: &[SlotRecord]| {
+            slots.first().map_or(0, |first| first.slot.0)..slots.last().map_or(0, |last| last.slot.0 + 1)
+        };
+        match job {
+            Job::Append { generation: _, slots } => self.say(who, "→ append", format_args!("{:?}", span(slots))),
+            Job::Promise { ballot } => self.say(who, "→ promise", format_args!("{ballot:?}")),
+            Job::Install { generation: _, view, configuration: _, keep, slots } => {
+                self.say(
+                    who,
+                    "→ install",
+                    format_args!("view {:?}, keeps to {keep}, slots {:?}", view.ballot, span(slots)),
+                );
+            }
+            Job::CatchUp { generation: _, slots } => self.say(who, "→ catch up", format_args!("{:?}", span(slots))),
+            Job::Adopt { generation: _, snapshot } => {
+                self.say(who, "→ adopt", format_args!("snapshot {}", snapshot.slot))
+            }
+            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => {}
+        }
     }
 
     fn trace_event(&mut self, node: usize, event: &Event) {

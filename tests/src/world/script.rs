@@ -3,8 +3,8 @@
 //! Members are named by their ids, 1 to n, clients by their indexes from 0. Time passes only in
 //! [`World::run_for`] and its relatives; they panic at the first violation of an invariant, with its name.
 
-use super::queue::Happening;
 use super::World;
+use super::queue::Happening;
 use crate::checkers::history::{End, History};
 use crate::clients::Load;
 use crate::counts::Count;

@@ -82,4 +82,3 @@ impl World {
         Verdict { seed, counts: self.counts, violation: self.violation, text: self.trace.text().to_owned() }
     }
 }
-
