@@ -271,6 +271,7 @@ impl Group {
         self.durable = install.end;
         self.installed_at = now;
         self.opened = false;
+        self.epoch = epoch(install.view.ballot);
         self.ordering = Ordering::new(install.view);
         self.ordering.installed.insert(self.options.me);
         self.ordering.mark(self.options.me, install.end);
@@ -296,7 +297,7 @@ impl Group {
         self.restart_reads();
         if self.active {
             self.wants_since = None;
-            self.out.push_back(Output::Enter { epoch: epoch(view.ballot), members: view.set().without(me) });
+            self.out.push_back(Output::Enter { epoch: self.epoch, members: view.set().without(me) });
             self.out.push_back(Output::Nudge(view.set().without(me)));
         }
         self.heartbeat_at = now;

@@ -202,6 +202,8 @@ pub struct Group {
     /// In the view that was installed last, by this boot, and nothing higher was accepted since.
     active: bool,
     installed_at: Time,
+    /// The tag of the installed view's streams.
+    epoch: u64,
     opened: bool,
     ordering: Ordering,
     log: Log,
@@ -284,6 +286,7 @@ impl Group {
             highest: opened.promise.max(opened.view.ballot),
             active: false,
             installed_at: now,
+            epoch: epoch(opened.view.ballot),
             opened: false,
             ordering: Ordering::new(opened.view),
             stated,

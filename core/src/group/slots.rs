@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::message::Message;
 use super::own::Token;
-use super::{Delivery, Group, Output, content, epoch};
+use super::{Delivery, Group, Output, content};
 
 /// How many slots may be sequenced and not committed: enough to fill the way to the disks and back.
 const PIPELINE_SLOTS: u64 = 32;
@@ -55,7 +55,7 @@ impl Group {
     /// The trailer of a packet of `from`, whose packet named `from_epoch`. Marks count only for the log
     /// view of the one who counts, and only from the boot that this view names (RULES S4).
     pub fn on_trailer(&mut self, from: MemberId, from_epoch: u64, trailer: Bytes) {
-        if self.stopped || from_epoch != epoch(self.view().ballot) {
+        if self.stopped || from_epoch != self.epoch {
             return;
         }
         let boot = self.detector.peer(from).and_then(|peer| peer.boot);

@@ -139,7 +139,6 @@ impl ReplayWindow {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "below WINDOW_BITS")]
 fn place(number: u64) -> (usize, u64) {
     let at = number % WINDOW_BITS;
     ((at / 64) as usize, 1 << (at % 64))

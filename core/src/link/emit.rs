@@ -81,38 +81,49 @@ impl Link {
     /// Sends again what one peer asks for, as far as one nack goes.
     pub(super) fn resend(&mut self, at: usize, kind: Kind, asked: impl Iterator<Item = (u64, u64)>) {
         let mut left = RESEND_MAX;
+        self.begin_resend(at, kind);
+        let empty = self.body.len();
         for (first, last) in asked {
-            let mut from = first;
-            // Each round fills one packet.
-            while left > 0 {
-                let sent = self.resend_packet(at, kind, from, last, &mut left);
-                match sent {
-                    Some(upto) if upto < last => from = upto + 1,
-                    Some(_) | None => break,
+            let mut next = Some(first);
+            while let Some(from) = next {
+                next = self.gather(at, kind, from, last, &mut left);
+                if next.is_some() {
+                    self.send_to_peer(at);
+                    self.begin_resend(at, kind);
                 }
             }
         }
+        if self.body.len() > empty {
+            self.send_to_peer(at);
+        }
     }
 
-    /// Sends one packet with cells of `first..=last`, at most `left`. The answer is the last one in
-    /// it; none if none was due.
-    fn resend_packet(&mut self, at: usize, kind: Kind, first: u64, last: u64, left: &mut usize) -> Option<u64> {
+    fn begin_resend(&mut self, at: usize, kind: Kind) {
+        self.body.clear();
+        match (kind, &self.peers[at].pair) {
+            (Kind::Pair, Some(pair)) => packet::put_to(&mut self.body, pair.tag),
+            (Kind::Broadcast, _) | (Kind::Pair, None) => {}
+        }
+    }
+
+    /// Puts cells of `first..=last` into the body, `left` at most. The answer is the first that did
+    /// not fit any more.
+    fn gather(&mut self, at: usize, kind: Kind, first: u64, last: u64, left: &mut usize) -> Option<u64> {
         let Link { peers, out, body, counters, options, now, .. } = self;
         let peer = &mut peers[at];
-        let (member, pace) = (peer.member, peer.pace);
-        body.clear();
         let stream = match (kind, &mut peer.pair) {
             (Kind::Broadcast, _) => out,
-            (Kind::Pair, Some(pair)) => {
-                packet::put_to(body, pair.tag);
-                &mut pair.out
-            }
+            (Kind::Pair, Some(pair)) => &mut pair.out,
             (Kind::Pair, None) => return None,
         };
         let full = options.datagram_max - HEADER - TAIL_MAX;
-        let mut upto = None;
-        stream.again(*now, pace, member, first, last, |number, cell| {
-            if *left == 0 || body.len() + CELL_HEAD + cell.len() > full {
+        let mut over = None;
+        stream.again(*now, peer.pace, peer.member, first, last, |number, cell| {
+            if *left == 0 {
+                return false;
+            }
+            if body.len() + CELL_HEAD + cell.len() > full {
+                over = Some(number);
                 return false;
             }
             let length = u16::try_from(cell.len()).expect("a cell fits a datagram");
@@ -120,12 +131,9 @@ impl Link {
             body.put_slice(cell);
             *left -= 1;
             counters.add(Count::CellsResent);
-            upto = Some(number);
             true
         });
-        upto?;
-        self.send_to_peer(at);
-        upto
+        over
     }
 
     /// Sends the body to one peer.

@@ -236,7 +236,7 @@ impl Incoming {
             return;
         }
         let at = now + patience;
-        if gap.fresh_at.is_none_or(|set| at < set) {
+        if gap.fresh_at.is_none_or(|set| at <= set) {
             gap.fresh_at = Some(at);
             gap.fresh_to = top;
         }

@@ -44,9 +44,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use core::ops::Range;
-use incoming::Incoming;
 use outgoing::{Outgoing, Unwritten};
-use packet::Kind;
 use peer::{Peer, earliest};
 
 /// Names the broadcast streams of one view; link only compares it. 0 means that there are none.

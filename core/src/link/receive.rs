@@ -10,7 +10,7 @@ use super::options::{DATAGRAM_LIMIT, MARK_AFTER, MARK_CELLS, RESEND_MAX};
 use super::outgoing::Marked;
 use super::packet::{self, Frame, Frames, HEADER, Header, Kind, VERSION, ranges};
 use super::{Count, Epoch, Event, Link};
-use crate::ids::MemberId;
+use crate::ids::{BootId, MemberId};
 use crate::time::{Span, Time};
 use bytes::Bytes;
 use core::ops::Range;
@@ -303,7 +303,7 @@ impl Link {
         peer.pair = Some(super::emit::pair(&self.options, &self.opening, peer.member, tag));
     }
 
-    fn send_challenge(&mut self, at: usize, boot: crate::ids::BootId, nonce: u64) {
+    fn send_challenge(&mut self, at: usize, boot: BootId, nonce: u64) {
         self.counters.add(Count::ChallengesSent);
         self.body.clear();
         packet::put_challenge(&mut self.body, boot, nonce);

@@ -253,7 +253,11 @@ impl Cluster {
                             generation
                         }
                         Job::Promise { .. } => Generation(0),
-                        Job::Adopt { .. } | Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => continue,
+                        Job::Deliver { upto } => {
+                            self.due(self.pace.sync, Due::Report { at, report: Report::Delivered { upto } });
+                            continue;
+                        }
+                        Job::Adopt { .. } | Job::Snapshot { .. } | Job::Cut { .. } => continue,
                     };
                     let report = Report::Durable { job: id, generation, end: node.end };
                     self.due(self.pace.sync, Due::Report { at, report });
