@@ -5,9 +5,9 @@
 
 use crate::checkers::history::{End, History, What};
 use crate::faults::index;
-use crate::standin::{CallId, Client, ClientOutput, Ended};
 use ftq_core::chance::Chance;
 use ftq_core::machine::list::{Command, Question};
+use ftq_core::session::client::{CallId, Client, Ended, Options, Output};
 use ftq_core::session::message::{ClientMessage, ServerMessage, SessionId};
 use ftq_core::time::{Span, Time};
 use std::collections::BTreeMap;
@@ -111,7 +111,7 @@ impl SimClient {
         let mut chance = Chance::new(seed);
         SimClient {
             index,
-            client: Client::new(servers, chance.draw()),
+            client: Client::new(Options::new(servers), chance.draw()),
             chance,
             load: None,
             calls_at: Time(0),
@@ -164,17 +164,19 @@ impl SimClient {
                 self.client.tick(now);
             }
             match self.client.poll(now) {
-                Some(ClientOutput::Send { server, message }) => {
+                Some(Output::Send { server, message }) => {
                     return Step::Send { server, message: self.perhaps_strange(message) };
                 }
-                Some(ClientOutput::Done { call, result }) => {
+                Some(Output::Done { call, ended }) => {
                     let Some(call) = self.calls.remove(&call) else { continue };
                     if let Some(load) = &self.load {
                         self.calls_at = now + Span(self.chance.below(load.think.0 + 1));
                     }
-                    let end = match result {
+                    let end = match ended {
                         Ended::Answered { place, answer } => End::Answered { place, answer },
                         Ended::Read { slot, answer } => End::Read { slot, answer },
+                        Ended::Refused(_) | Ended::Unsent => End::Refused,
+                        Ended::Expired => End::Expired,
                         Ended::Unknown => End::Unknown,
                     };
                     return Step::Ended { call, end };

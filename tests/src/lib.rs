@@ -20,7 +20,6 @@ pub mod faults;
 pub mod network;
 pub mod node;
 pub mod run;
-pub mod standin;
 pub mod swarm;
 pub mod trace;
 pub mod world;

@@ -81,6 +81,11 @@ impl Call {
         self.returned.as_ref().map(|(at, _)| at.since(self.called))
     }
 
+    /// Whether its answer may be old.
+    pub fn is_local(&self) -> bool {
+        matches!(self.what, What::Question { local: true, .. })
+    }
+
     /// Whether it was answered.
     pub fn is_answered(&self) -> bool {
         matches!(self.returned, Some((_, End::Answered { .. } | End::Read { .. })))

@@ -1,7 +1,7 @@
 //! What the checkers, the counts and the trace get to see of each step.
 
 use super::World;
-use crate::checkers::history::End;
+use crate::checkers::history::{Call, End};
 use crate::checkers::witness::{Applying, Around};
 use crate::checkers::{Checked, Invariant, Violation, require};
 use crate::counts::Count;
@@ -160,8 +160,10 @@ impl World {
 
     /// A client's call has ended.
     pub(super) fn observe_end(&mut self, client: usize, call: usize, end: End) {
+        let local = self.checks.history.calls().get(call).is_some_and(Call::is_local);
         self.counts.one(match &end {
             End::Answered { .. } => Count::Answered,
+            End::Read { .. } if local => Count::LocalRead,
             End::Read { .. } => Count::Read,
             End::Refused => Count::Refused,
             End::Expired => Count::Expired,
