@@ -105,7 +105,7 @@ pub struct Plan {
 
 impl Plan {
     /// What `seed` does.
-    pub fn draw(seed: u64, trace: Trace) -> Plan {
+    pub fn draw(seed: u64) -> Plan {
         let mut chance = Chance::new(seed ^ 0x5eed_0fa1_1fa1);
         let c = &mut chance;
         let members = [1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7][index(c, 12)];
@@ -123,12 +123,22 @@ impl Plan {
             snapshot_every: [20, 100, 1_000][index(c, 3)],
             log_keep: [10, 100, 1_000][index(c, 3)],
             mix: Some(Plan::mix(c)),
-            trace,
+            trace: Trace::Off,
         };
         let loads = (0..clients).map(|_| Load::draw(c)).collect();
         let starts_apart = [Span::ZERO, Span::millis(100), Span::secs(2)][index(c, 3)];
         let trouble = Span::millis(2_000 + c.below(6_000));
         Plan { setup, loads, starts_apart, trouble }
+    }
+
+    /// The same cluster without any trouble.
+    pub(crate) fn quiet(&self) -> Setup {
+        let delay = self.setup.links.delay;
+        Setup {
+            order: self.setup.order,
+            seed: self.setup.seed,
+            ..Setup::cluster(self.setup.members).clients(1).delay(delay)
+        }
     }
 
     /// What the links do all the time.

@@ -18,8 +18,9 @@ use ftq_storage::memory::{Disk, Faults, Memory};
 use ftq_storage::{Done, Store};
 use std::collections::VecDeque;
 
-/// How many inputs from the network wait for a replica: what a socket's buffer holds. More are dropped.
-const INBOX_MAX: usize = 4_096;
+/// How many inputs from the network wait for a replica: about what a socket's buffer of 200 KiB holds.
+/// More are dropped.
+const INBOX_MAX: usize = 256;
 
 /// How many inputs are taken before the outputs are looked at, as the daemon's loop does.
 const BATCH: usize = 64;

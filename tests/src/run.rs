@@ -1,5 +1,5 @@
-//! One seed from its start to its verdict: trouble, then calm, then a look at who agrees, then a few
-//! calls whose datagrams are lost just when all else is silent.
+//! One seed from its start to its verdict: trouble, then calm, then a look at who agrees; and in a
+//! second world without trouble a few calls whose datagrams are lost just when all else is silent.
 
 use crate::checkers::history::End;
 use crate::checkers::{Invariant, Violation};
@@ -26,6 +26,9 @@ const TAIL_REPAIRED: Span = Span::millis(40);
 
 /// How many last calls there are.
 const TAIL_CALLS: usize = 3;
+
+/// How long the second world has to form its view.
+const TAIL_START: Span = Span::secs(1);
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -61,18 +64,35 @@ pub fn catch_panics() {
 }
 
 fn run_plan(seed: u64, trace: Trace) -> Verdict {
-    let plan = Plan::draw(seed, trace);
-    let mut world = plan.setup.clone().build_down();
+    let plan = Plan::draw(seed);
+    let mut verdict = run_trouble(seed, &plan, trace.clone());
+    if verdict.violation.is_none() {
+        let tail = run_tail(seed, &plan, trace);
+        verdict.counts.merge(&tail.counts);
+        verdict.text += &tail.text;
+        verdict.violation = tail.violation;
+    }
+    verdict
+}
+
+/// Trouble, and then calm.
+fn run_trouble(seed: u64, plan: &Plan, trace: Trace) -> Verdict {
+    let mut world = plan.setup.clone().trace(trace).build_down();
     if plan.setup.order == ftq_core::replica::Order::Fixed {
         world.count(Count::FixedOrder);
     }
-    world.trouble(&plan);
+    world.trouble(plan);
     if world.violation().is_none() {
         world.calm();
     }
-    if world.violation().is_none() {
-        world.tail();
-    }
+    world.verdict(seed)
+}
+
+/// Silence, and last calls in it.
+fn run_tail(seed: u64, plan: &Plan, trace: Trace) -> Verdict {
+    let mut world = plan.quiet().trace(trace).build();
+    world.pass(TAIL_START);
+    world.tail();
     world.verdict(seed)
 }
 
@@ -117,6 +137,8 @@ impl World {
     /// A call, and the last datagrams that it causes are lost now and then; then all is silent.
     fn tail(&mut self) {
         for _ in 0..TAIL_CALLS {
+            // Not in step with the heartbeats.
+            self.pass_about(LOOK_EVERY);
             let client = self.pick_client();
             let call = self.last_call(client);
             // From the client to the origin, from there to the sequencer: what they send is lost, and
@@ -132,7 +154,6 @@ impl World {
                 self.fail(Invariant::TailRepaired, why);
                 return;
             }
-            self.pass(LOOK_EVERY);
         }
     }
 }
