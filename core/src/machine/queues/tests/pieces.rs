@@ -1,0 +1,115 @@
+//! Snapshots: what did not change is the same piece, and spoiled pieces are refused.
+
+use super::*;
+use alloc::collections::BTreeSet;
+
+/// A machine of some long queues, many short ones and many sequences.
+fn large() -> Queues {
+    let mut machine = Queues::new(Limits::default());
+    let mut chance = Chance::new(3);
+    for n in 1..=2_000 {
+        machine.execute(Command::Create { label: label(&format!("queue {n}")) }).expect("room");
+        machine.execute(push(n, b"an item")).expect("room");
+        machine.execute(Command::GetId { name: label(&format!("name {n}")), count: n }).expect("room");
+    }
+    for n in 1..=20 {
+        for _ in 0..100 {
+            let items = (0..20).map(|_| bytes(&mut chance, 100)).collect();
+            machine.execute(Command::Push { queue: QueueId(n), items }).expect("room");
+        }
+        machine.execute(push(n, &bytes(&mut chance, 100_000))).expect("room");
+    }
+    machine
+}
+
+/// How many bytes of the pieces of `after` were not pieces of `before`.
+fn written(before: &[Bytes], after: &[Bytes]) -> usize {
+    let known: BTreeSet<&Bytes> = before.iter().collect();
+    after.iter().filter(|piece| !known.contains(piece)).map(Bytes::len).sum()
+}
+
+#[test]
+fn a_snapshot_costs_what_changed() {
+    let mut machine = large();
+    let first = machine.snapshot();
+    let all: usize = first.iter().map(Bytes::len).sum();
+    assert!(all > 6_000_000, "{all}");
+    assert_eq!(written(&first, &machine.snapshot()), 0);
+
+    machine.execute(push(5, b"one more")).expect("room");
+    machine.execute(Command::Pop { queue: QueueId(9), count: 20 }).expect("there");
+    machine.execute(Command::GetId { name: label("name 77"), count: 1 }).expect("room");
+    let second = machine.snapshot();
+    assert!(written(&first, &second) < 150_000, "{}", written(&first, &second));
+
+    // A whole segment goes, a queue goes, one comes: still only what they touch.
+    machine.execute(Command::Pop { queue: QueueId(2), count: 600 }).expect("there");
+    machine.execute(Command::Destroy { queue: QueueId(700) }).expect("there");
+    machine.execute(Command::Create { label: label("another") }).expect("room");
+    let third = machine.snapshot();
+    assert!(written(&second, &third) < 150_000, "{}", written(&second, &third));
+    reborn(&machine);
+}
+
+/// Sealed segments are in the snapshot as they are in memory: shared, not copied.
+#[test]
+fn sealed_segments_are_shared() {
+    let machine = large();
+    let shared: BTreeSet<*const u8> = machine.snapshot().iter().map(|piece| piece.as_ptr()).collect();
+    let again = machine.snapshot().iter().filter(|piece| shared.contains(&piece.as_ptr())).count();
+    let sealed: usize = machine.queues.values().map(|queue| queue.backlog().sealed().len()).sum();
+    assert!(sealed > 100 && again >= sealed, "{again} of {sealed}");
+}
+
+/// What the buffers take, popped items and spare room included, against what is charged.
+#[test]
+fn an_item_costs_less_than_it_is_charged() {
+    let mut machine = Queues::new(Limits::default());
+    machine.execute(Command::Create { label: label("a") }).expect("room");
+    for _ in 0..100 {
+        let items = alloc::vec![Bytes::from_static(b"8 bytes."); 1000];
+        machine.execute(Command::Push { queue: QueueId(1), items }).expect("room");
+    }
+    machine.execute(Command::Pop { queue: QueueId(1), count: 3_000 }).expect("there");
+    let queue = &machine.queues[&QueueId(1)];
+    let buffers: usize = queue.backlog().sealed().iter().map(|segment| segment.len() + 64).sum();
+    assert!((buffers + 2 * queue.backlog().open().len()) as u64 <= 97_000 * (8 + 8));
+    assert_eq!(machine.summary().memory_bytes, 1_537 + 97_000 * (8 + 64));
+}
+
+/// Pieces that lack one, have one too many, stand in another order or are spoiled give no machine or
+/// another one, and a refusal leaves the old one as it was.
+#[test]
+fn spoiled_pieces_are_refused() {
+    let mut chance = Chance::new(11);
+    let mut machine = Queues::new(Limits::default());
+    for step in 0..1_400 {
+        let newest = machine.next_queue - 1;
+        let _ = machine.execute(command(&mut chance, newest, tide(step)));
+    }
+    let digest = machine.digest();
+    let pieces = machine.snapshot();
+    assert!(pieces.len() > 10);
+    assert_eq!(machine.restore(&[]), Err(Malformed));
+    assert_eq!(machine.restore(&pieces[1..]), Err(Malformed));
+    assert_eq!(machine.restore(&pieces[..pieces.len() - 1]), Err(Malformed));
+    let more: Vec<_> = pieces.iter().chain(&pieces[..1]).cloned().collect();
+    assert_eq!(machine.restore(&more), Err(Malformed));
+    assert_eq!(machine.digest(), digest);
+    let mut refused = 0;
+    for _ in 0..2_000 {
+        let mut spoiled = pieces.clone();
+        let which = chance.below(pieces.len().min(4) as u64) as usize;
+        let mut piece = spoiled[which].to_vec();
+        let at = chance.below(piece.len() as u64) as usize;
+        let flip = 1 << chance.below(8);
+        piece[at] ^= flip;
+        spoiled[which] = Bytes::from(piece);
+        let mut other = Queues::new(Limits::default());
+        match other.restore(&spoiled) {
+            Err(Malformed) => refused += 1,
+            Ok(()) => assert!(other.digest() != digest || other.snapshot() == spoiled, "{which} {at} {flip}"),
+        }
+    }
+    assert!(refused > 0);
+}
