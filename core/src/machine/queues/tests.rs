@@ -45,7 +45,7 @@ fn item(chance: &mut Chance) -> Bytes {
 /// How many of a thousand commands are pushes: more than half as long as the tide comes in, less when it
 /// goes out, so that queues grow long and run empty.
 fn tide(step: u64) -> u64 {
-    if step / 1_500 % 2 == 0 { 750 } else { 250 }
+    if (step / 1_500).is_multiple_of(2) { 750 } else { 250 }
 }
 
 /// A random command about few labels and few queues, so that they meet.
@@ -59,7 +59,7 @@ fn command(chance: &mut Chance, newest: u64, pushes: u64) -> Command {
             let items = if chance.below(20) == 0 { chance.below(40) } else { 1 };
             Command::Push { queue, items: (0..items).map(|_| item(chance)).collect() }
         }
-        ..=919 => Command::Pop { queue, count: if chance.below(20) == 0 { chance.below(100) } else { 1 } },
+        n if n < 920 => Command::Pop { queue, count: if chance.below(20) == 0 { chance.below(100) } else { 1 } },
         _ => {
             let count = if chance.below(500) == 0 { NUMBER_MAX - chance.below(1000) } else { chance.below(50) };
             Command::GetId { name: text, count }
