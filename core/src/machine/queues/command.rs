@@ -150,10 +150,7 @@ fn items(r: &mut Reader) -> Result<Vec<Bytes>, Error> {
         return Err(Error::BadCount);
     }
     let count = usize::try_from(count).map_err(|_| Error::BadCount)?;
-    if count > r.remaining() {
-        return Err(Error::Malformed);
-    }
-    let mut items = Vec::with_capacity(count);
+    let mut items = Vec::with_capacity(count.min(r.remaining()));
     for _ in 0..count {
         items.push(r.bytes()?);
     }

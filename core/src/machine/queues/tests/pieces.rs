@@ -3,11 +3,14 @@
 use super::*;
 use alloc::collections::BTreeSet;
 
+/// The largest piece.
+const PIECE: usize = 48 << 10;
+
 /// A machine of some long queues, many short ones and many sequences.
 fn large() -> Queues {
     let mut machine = Queues::new(Limits::default());
     let mut chance = Chance::new(3);
-    for n in 1..=2_000 {
+    for n in 1..=20_000 {
         machine.execute(Command::Create { label: label(&format!("queue {n}")) }).expect("room");
         machine.execute(push(n, b"an item")).expect("room");
         machine.execute(Command::GetId { name: label(&format!("name {n}")), count: n }).expect("room");
@@ -36,19 +39,49 @@ fn a_snapshot_costs_what_changed() {
     assert!(all > 6_000_000, "{all}");
     assert_eq!(written(&first, &machine.snapshot()), 0);
 
-    machine.execute(push(5, b"one more")).expect("room");
-    machine.execute(Command::Pop { queue: QueueId(9), count: 20 }).expect("there");
-    machine.execute(Command::GetId { name: label("name 77"), count: 1 }).expect("room");
-    let second = machine.snapshot();
-    assert!(written(&first, &second) < 150_000, "{}", written(&first, &second));
-
-    // A whole segment goes, a queue goes, one comes: still only what they touch.
-    machine.execute(Command::Pop { queue: QueueId(2), count: 600 }).expect("there");
-    machine.execute(Command::Destroy { queue: QueueId(700) }).expect("there");
-    machine.execute(Command::Create { label: label("another") }).expect("room");
-    let third = machine.snapshot();
-    assert!(written(&second, &third) < 150_000, "{}", written(&second, &third));
+    let change = |machine: &mut Queues, command: Command| {
+        let before = machine.snapshot();
+        machine.execute(command.clone()).expect("a command that works");
+        let cost = written(&before, &machine.snapshot());
+        assert!(cost < 3 * PIECE, "{command:?}: {cost}");
+    };
+    let destroy = |n| Command::Destroy { queue: QueueId(n) };
+    let getid = |text| Command::GetId { name: label(text), count: 1 };
+    change(&mut machine, push(5, b"one more"));
+    change(&mut machine, push(1_000, &[1; 600]));
+    change(&mut machine, Command::Pop { queue: QueueId(9), count: 20 });
+    change(&mut machine, Command::Pop { queue: QueueId(2), count: 600 });
+    change(&mut machine, destroy(3));
+    change(&mut machine, destroy(700));
+    change(&mut machine, Command::Create { label: label("another") });
+    change(&mut machine, getid("name 77"));
+    change(&mut machine, getid("a name before all others"));
     reborn(&machine);
+}
+
+/// Lengths around those where a segment is sealed and where an open one leaves the catalogue.
+#[test]
+fn segments_of_every_length_come_back() {
+    let queue = QueueId(1);
+    let edges = [126, 127, 128, 129, 508, 509, 510, 511, 512, 513, PIECE - 5, PIECE - 4, PIECE - 3, PIECE - 2, PIECE];
+    for first in edges {
+        for second in [0, 1, PIECE - first.min(PIECE), PIECE - (first + 4).min(PIECE), PIECE] {
+            let mut machine = Queues::new(Limits::default());
+            machine.execute(Command::Create { label: label("a") }).expect("room");
+            let items: Vec<_> = [first, second, 3].map(|len| Bytes::from(alloc::vec![9; len])).into();
+            for item in &items {
+                machine.execute(push(1, item)).expect("room");
+                machine = reborn(&machine);
+                let backlog = machine.queues[&queue].backlog();
+                let alone = |len| items.iter().any(|item| item.len() + 3 == len);
+                assert!(backlog.sealed().iter().all(|segment| segment.len() <= PIECE || alone(segment.len())));
+                assert!(backlog.open().len() < PIECE);
+            }
+            let popped = machine.execute(Command::Pop { queue, count: 9 });
+            assert_eq!(popped, Ok(Answer::Popped { first: 1, items }), "{first} {second}");
+            assert_eq!(reborn(&machine).summary().items, 0);
+        }
+    }
 }
 
 /// Sealed segments are in the snapshot as they are in memory: shared, not copied.
@@ -112,4 +145,29 @@ fn spoiled_pieces_are_refused() {
         }
     }
     assert!(refused > 0);
+}
+
+/// The same segment cut elsewhere would be the same state in other pieces, and positions that do not fit
+/// the items would be a state that no history leads to.
+#[test]
+fn only_one_form_is_taken() {
+    let mut machine = Queues::new(Limits::default());
+    machine.execute(Command::Create { label: label("a") }).expect("room");
+    machine.execute(push(1, &[5; 60_000])).expect("room");
+    let mut pieces = machine.snapshot();
+    assert_eq!(pieces.iter().map(Bytes::len).skip(2).collect::<Vec<_>>(), [PIECE, 60_003 - PIECE]);
+    let segment = Bytes::from(pieces[2..].concat());
+    pieces.truncate(2);
+    pieces.extend([segment.slice(..100), segment.slice(100..)]);
+    assert_eq!(machine.restore(&pieces), Err(Malformed));
+
+    let restored = |first, next, behind| {
+        let backlog = backlog::Backlog::of_segments([].into(), b"\x01x\x01y".to_vec(), behind);
+        Queue::restored(QueueId(1), label("a"), first, next, backlog).map(|queue| queue.top())
+    };
+    assert_eq!(restored(7, 9, 0), Ok(Some((7, Bytes::from("x")))));
+    assert_eq!(restored(8, 9, 2), Ok(Some((8, Bytes::from("y")))));
+    for (first, next, behind) in [(7, 8, 0), (7, 10, 0), (0, 2, 0), (9, 7, 0), (7, 9, 2), (7, 9, 1), (9, 9, 4)] {
+        assert_eq!(restored(first, next, behind), Err(Malformed));
+    }
 }
