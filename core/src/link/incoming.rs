@@ -8,9 +8,9 @@
 //! is contiguous; cells above are held, within bounds; a gap, once known, is asked for until it is
 //! filled. A message that lies within one cell is a slice of it.
 
+use super::frames::{Malformed, varint};
 use super::options::{CELLS_AHEAD_MAX, MESSAGE_MAX, NACK_AGAIN_MAX, RANGES_MAX, RESEND_MAX, RING_BYTES};
 use super::pace::Pace;
-use super::packet::{Malformed, varint};
 use crate::time::{Span, Time};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

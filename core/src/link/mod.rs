@@ -23,6 +23,7 @@
 mod boots;
 mod counters;
 mod emit;
+mod frames;
 mod incoming;
 mod options;
 mod outgoing;

@@ -5,10 +5,11 @@
 //! boots only behind a `To` that names this boot. Before its boot has proved itself, only
 //! challenges and proofs of a packet count.
 
+use super::frames::{Frame, Frames, ranges};
 use super::incoming::Taken;
 use super::options::{DATAGRAM_LIMIT, MARK_AFTER, MARK_CELLS, RESEND_MAX};
 use super::outgoing::Marked;
-use super::packet::{self, Frame, Frames, HEADER, Header, Kind, VERSION, ranges};
+use super::packet::{self, HEADER, Header, Kind, VERSION};
 use super::{Count, Epoch, Event, Link};
 use crate::ids::{BootId, MemberId};
 use crate::time::{Span, Time};
