@@ -24,6 +24,7 @@ mod boots;
 mod counters;
 mod emit;
 mod frames;
+mod gap;
 mod incoming;
 mod options;
 mod outgoing;

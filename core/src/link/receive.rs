@@ -318,19 +318,14 @@ impl Link {
     }
 }
 
-/// A cell was taken: its receipt is owed, at once if it was one of many or was here before (its
-/// sender then has not heard of that).
+/// A cell was taken: if it is new, its receipt is owed, at once if it is one of many.
 fn owe(at: &mut Option<Time>, untold: &mut u32, now: Time, taken: Taken) {
     match taken {
         Taken::New => {
             *untold += 1;
-            let wait = if *untold >= MARK_CELLS { Span::ZERO } else { MARK_AFTER };
-            let due = now + wait;
+            let due = now + if *untold >= MARK_CELLS { Span::ZERO } else { MARK_AFTER };
             *at = Some(at.map_or(due, |set| set.min(due)));
         }
-        Taken::Again => {
-            at.get_or_insert(now + MARK_AFTER);
-        }
-        Taken::Absurd | Taken::Broken => {}
+        Taken::Again | Taken::Absurd | Taken::Broken => {}
     }
 }
