@@ -1,0 +1,351 @@
+//! A store in memory with a fault model, driven by virtual time and a seed: what the simulator runs on.
+//!
+//! ```text
+//! submit ─▶ journal queue ──sync──▶ ┌──────┐ ──▶ reports, perhaps late ─▶ poll
+//!        └▶ archive queue ──sync──▶ │ Disk │
+//!                 waits until the   └──────┘ ──▶ crash, power_cut: the Disk alone is left
+//!                 journal is there
+//! ```
+//!
+//! Always: nothing is on the disk before the sync that covers it has ended (a crash or a power cut
+//! may spare more); each lane syncs one group at a time, and what waited meanwhile goes into the next;
+//! the archive never holds what the journal does not.
+
+mod disk;
+mod faults;
+#[cfg(test)]
+mod tests;
+
+pub use disk::{Disk, Fact};
+pub use faults::{Counts, Drawn, Faults};
+
+use crate::{Done, Store};
+use ftq_core::chance::Chance;
+use ftq_core::replica::FetchId;
+use ftq_core::store::{Fetch, Generation, Job, JobId, Opened, Report};
+use ftq_core::time::Time;
+use std::collections::{BTreeMap, VecDeque};
+
+/// A job of the journal lane.
+#[derive(Debug)]
+struct Journaled {
+    id: JobId,
+    job: Job,
+}
+
+/// A job of the archive lane.
+#[derive(Debug)]
+struct Archived {
+    /// The last journal job before it that could replace slots: a slot number means the right slot
+    /// only after that.
+    after: JobId,
+    job: Job,
+}
+
+/// A sync under way.
+#[derive(Debug)]
+struct Sync {
+    /// How many jobs, from the front of the queue, it covers.
+    jobs: usize,
+    ends: Time,
+}
+
+/// An open store in memory.
+#[derive(Debug)]
+pub struct Memory {
+    disk: Disk,
+    faults: Faults,
+    chance: Chance,
+    now: Time,
+    last: JobId,
+    last_replacing: JobId,
+    journal: VecDeque<Journaled>,
+    journal_sync: Option<Sync>,
+    journal_done: JobId,
+    generation: Generation,
+    archive: VecDeque<Archived>,
+    archive_sync: Option<Sync>,
+    reads: BTreeMap<(Time, u64), (FetchId, Fetch)>,
+    done: BTreeMap<(Time, u64), Done>,
+    /// Tells apart what falls on the same moment, in order.
+    ordinal: u64,
+    failed: bool,
+}
+
+impl Store for Memory {
+    fn submit(&mut self, id: JobId, job: Job) {
+        assert_eq!(id.0, self.last.0 + 1, "job numbers rise by one");
+        self.last = id;
+        if self.failed {
+            return;
+        }
+        match &job {
+            Job::Append { .. } | Job::Promise { .. } => self.journal.push_back(Journaled { id, job }),
+            Job::Install { .. } | Job::CatchUp { .. } | Job::Adopt { .. } => {
+                self.last_replacing = id;
+                self.journal.push_back(Journaled { id, job });
+            }
+            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => {
+                self.archive.push_back(Archived { after: self.last_replacing, job });
+            }
+        }
+        self.start();
+    }
+
+    fn fetch(&mut self, id: FetchId, fetch: Fetch) {
+        if !self.failed {
+            let ends = self.now + self.faults.draw(self.faults.read, &mut self.chance);
+            self.ordinal += 1;
+            self.reads.insert((ends, self.ordinal), (id, fetch));
+        }
+    }
+
+    fn poll(&mut self) -> Option<Done> {
+        let next = self.done.first_entry()?;
+        if next.key().0 > self.now { None } else { Some(next.remove()) }
+    }
+}
+
+impl Memory {
+    /// Opens a disk. What is on it counts as synced: opening a store syncs what it found.
+    pub fn open(disk: Disk, now: Time, faults: Faults, seed: u64) -> (Memory, Opened) {
+        let opened = disk.opened();
+        let memory = Memory {
+            disk,
+            faults,
+            chance: Chance::new(seed),
+            now,
+            last: JobId(0),
+            last_replacing: JobId(0),
+            journal: VecDeque::new(),
+            journal_sync: None,
+            journal_done: JobId(0),
+            generation: Generation(0),
+            archive: VecDeque::new(),
+            archive_sync: None,
+            reads: BTreeMap::new(),
+            done: BTreeMap::new(),
+            ordinal: 0,
+            failed: false,
+        };
+        (memory, opened)
+    }
+
+    /// The disk behaves like this from now on; what is under way keeps the time that was drawn for it.
+    pub fn set_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+    }
+
+    /// Time moves on: what ends until `now` has ended. To be called before jobs are handed over at `now`.
+    pub fn advance(&mut self, now: Time) {
+        assert!(now >= self.now, "time never runs backwards");
+        self.now = now;
+        if self.faults.hanging {
+            return;
+        }
+        while !self.failed && self.journal_sync.as_ref().is_some_and(|sync| sync.ends <= now) {
+            self.end_journal_sync();
+        }
+        while !self.failed && self.archive_sync.as_ref().is_some_and(|sync| sync.ends <= now) {
+            self.end_archive_sync();
+        }
+        while let Some(read) = self.reads.first_entry() {
+            if self.failed || read.key().0 > now {
+                break;
+            }
+            let (id, fetch) = read.remove();
+            let fetched = self.disk.fetched(fetch);
+            self.say(Done::Fetched(id, fetched));
+        }
+    }
+
+    /// The process is killed. What was written before is in the machine's memory and stays: at least
+    /// what a sync was under way for, and of the rest up to some point.
+    pub fn crash(mut self) -> Disk {
+        self.disk.counts.crashes += 1;
+        let written = self.journal_sync.as_ref().map_or(0, |sync| sync.jobs);
+        let spared = written + self.below(self.journal.len() - written);
+        self.lose(spared, None)
+    }
+
+    /// The power is cut. Of what no sync has covered some prefix is there, of an `Append` at its end
+    /// perhaps only the first slots.
+    pub fn power_cut(mut self) -> Disk {
+        self.disk.counts.power_cuts += 1;
+        let spared = self.below(self.journal.len());
+        let torn = match self.journal.get(spared).map(|journaled| &journaled.job) {
+            Some(Job::Append { slots, .. }) => {
+                let most = slots.len().saturating_sub(1);
+                Some(self.below(most)).filter(|slots| *slots > 0)
+            }
+            Some(_) | None => None,
+        };
+        self.lose(spared, torn)
+    }
+
+    /// Keeps the first `spared` journal jobs, `torn` slots of the next one, and some of the archive.
+    fn lose(mut self, spared: usize, torn: Option<usize>) -> Disk {
+        self.disk.counts.lost += (self.journal.len() - spared) as u64;
+        self.disk.counts.spared += spared as u64;
+        for _ in 0..spared {
+            self.apply_journal();
+        }
+        if let (Some(slots), Some(Journaled { id: _, job })) = (torn, self.journal.pop_front()) {
+            self.disk.counts.torn += 1;
+            self.disk.apply(job, slots);
+        }
+        let ready = self.archive_ready();
+        for _ in 0..self.below(ready) {
+            let Some(Archived { after: _, job }) = self.archive.pop_front() else { break };
+            self.disk.apply(job, usize::MAX);
+        }
+        self.disk
+    }
+
+    /// Starts the syncs that can start.
+    fn start(&mut self) {
+        if self.failed {
+            return;
+        }
+        if self.journal_sync.is_none() && !self.journal.is_empty() {
+            let ends = self.now + self.faults.draw(self.faults.journal, &mut self.chance);
+            self.journal_sync = Some(Sync { jobs: self.journal.len(), ends });
+        }
+        if self.archive_sync.is_none() && !self.archive.is_empty() {
+            let ready = self.archive_ready();
+            assert!(ready > 0 || !self.journal.is_empty(), "the archive waits for what was never handed over");
+            if ready > 0 {
+                let ends = self.now + self.faults.draw(self.faults.archive, &mut self.chance);
+                self.archive_sync = Some(Sync { jobs: ready, ends });
+            }
+        }
+    }
+
+    fn end_journal_sync(&mut self) {
+        let Some(sync) = self.journal_sync.take() else { return };
+        if self.faults.failing {
+            return self.fail();
+        }
+        self.disk.counts.journal_syncs += 1;
+        for _ in 0..sync.jobs {
+            let job = self.apply_journal();
+            self.say(Done::Report(Report::Durable { job, generation: self.generation, end: self.disk.end() }));
+        }
+        self.start();
+    }
+
+    /// Makes the next journal job durable.
+    fn apply_journal(&mut self) -> JobId {
+        let Journaled { id, job } = self.journal.pop_front().expect("a sync covers jobs of the queue");
+        match &job {
+            Job::Append { generation, .. }
+            | Job::Install { generation, .. }
+            | Job::CatchUp { generation, .. }
+            | Job::Adopt { generation, .. } => self.generation = *generation,
+            Job::Promise { .. } => {}
+            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => unreachable!("not a job of the journal"),
+        }
+        self.disk.apply(job, usize::MAX);
+        self.journal_done = id;
+        id
+    }
+
+    fn end_archive_sync(&mut self) {
+        let Some(sync) = self.archive_sync.take() else { return };
+        if self.faults.failing {
+            return self.fail();
+        }
+        self.disk.counts.archive_syncs += 1;
+        for _ in 0..sync.jobs {
+            let Some(Archived { after: _, job }) = self.archive.pop_front() else { break };
+            let report = match &job {
+                Job::Deliver { upto } => Some(Report::Delivered { upto: *upto }),
+                Job::Snapshot { snapshot } => Some(Report::Snapshotted { slot: snapshot.slot }),
+                Job::Cut { .. } => None,
+                Job::Append { .. }
+                | Job::Promise { .. }
+                | Job::Install { .. }
+                | Job::CatchUp { .. }
+                | Job::Adopt { .. } => unreachable!("not a job of the archive"),
+            };
+            self.disk.apply(job, usize::MAX);
+            report.into_iter().for_each(|report| self.say(Done::Report(report)));
+        }
+        self.start();
+    }
+
+    /// How many jobs at the front of the archive's queue the journal allows.
+    fn archive_ready(&self) -> usize {
+        let mut delivered = self.disk.delivered();
+        let mut snapshot = self.disk.snapshot_slot();
+        let ready = |archived: &&Archived| match &archived.job {
+            Job::Deliver { upto } => {
+                delivered = delivered.max(*upto);
+                archived.after <= self.journal_done && *upto <= self.disk.end()
+            }
+            Job::Snapshot { snapshot: taken } => {
+                snapshot = snapshot.max(taken.slot);
+                taken.slot <= delivered
+            }
+            Job::Cut { below } => below.previous() <= snapshot,
+            Job::Append { .. }
+            | Job::Promise { .. }
+            | Job::Install { .. }
+            | Job::CatchUp { .. }
+            | Job::Adopt { .. } => unreachable!("not a job of the archive"),
+        };
+        self.archive.iter().take_while(ready).count()
+    }
+
+    /// The first failure is the last thing that is said: what was already on its way still comes.
+    fn fail(&mut self) {
+        self.disk.counts.failed_syncs += 1;
+        self.failed = true;
+        let last = self.done.last_key_value().map_or(self.now, |((due, _), _)| self.now.max(*due));
+        self.ordinal += 1;
+        self.done.insert((last, self.ordinal), Done::Report(Report::Failed));
+    }
+
+    fn say(&mut self, done: Done) {
+        let lateness = self.faults.lateness(&mut self.chance);
+        self.disk.counts.late_reports += u64::from(lateness.0 > 0);
+        self.ordinal += 1;
+        self.done.insert((self.now + lateness, self.ordinal), done);
+    }
+
+    /// A number from 0 to `most`.
+    fn below(&mut self, most: usize) -> usize {
+        usize::try_from(self.chance.below(most as u64 + 1)).unwrap_or(most)
+    }
+
+    /// When to call [`Memory::advance`] if nothing is submitted before.
+    pub fn deadline(&self) -> Option<Time> {
+        let said = self.done.first_key_value().map(|((due, _), _)| self.now.max(*due));
+        if self.faults.hanging || self.failed {
+            return said;
+        }
+        let syncs = [&self.journal_sync, &self.archive_sync].into_iter().flatten().map(|sync| sync.ends);
+        let read = self.reads.first_key_value().map(|((ends, _), _)| *ends);
+        syncs.chain(read).map(|ends| self.now.max(ends)).chain(said).min()
+    }
+
+    /// Whether a sync has failed: nothing will be done any more.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// How it behaves.
+    pub fn faults(&self) -> Faults {
+        self.faults
+    }
+
+    /// What is durable: the truth that no crash and no power cut takes away.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The facts that became durable since this was asked last, see [`Disk::take_facts`].
+    pub fn take_facts(&mut self) -> impl Iterator<Item = Fact> + '_ {
+        self.disk.take_facts()
+    }
+}

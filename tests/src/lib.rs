@@ -1,0 +1,2 @@
+//! Simulator, checkers, scenario tests and benchmarks.
+pub mod bench;
