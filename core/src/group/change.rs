@@ -164,11 +164,12 @@ impl Group {
 
     pub(super) fn on_opinion(&mut self, now: Time, from: MemberId, opinion: Opinion) {
         self.raise_highest(opinion.highest);
-        if let Change::Asking { question, agrees, .. } = &mut self.change {
-            if question.nonce == opinion.nonce && opinion.agrees {
-                agrees.insert(from);
-                self.step_change(now);
-            }
+        if let Change::Asking { question, agrees, .. } = &mut self.change
+            && question.nonce == opinion.nonce
+            && opinion.agrees
+        {
+            agrees.insert(from);
+            self.step_change(now);
         }
     }
 

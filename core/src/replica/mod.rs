@@ -165,10 +165,10 @@ impl<M: Machine> Replica<M> {
         let mut link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
         let mut stopped = None;
-        if let Some(snapshot) = &opened.snapshot {
-            if machine.restore(&snapshot.pieces).is_err() || machine.digest() != snapshot.state {
-                stopped = Some("the snapshot in the store can't be read");
-            }
+        if let Some(snapshot) = &opened.snapshot
+            && (machine.restore(&snapshot.pieces).is_err() || machine.digest() != snapshot.state)
+        {
+            stopped = Some("the snapshot in the store can't be read");
         }
         let replayed = opened.delivered.last().map_or(0, |record| record.slot.0);
         let group_options = group::Options {
