@@ -148,6 +148,9 @@ impl Group {
         if !mine {
             return self.refuse("install of a view without this boot");
         }
+        if install.end < self.log.committed() {
+            return self.refuse("install of a log that ends below what is committed here");
+        }
         if self.joining.is_none() {
             self.join(now, install, from);
         }

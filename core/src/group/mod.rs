@@ -613,6 +613,7 @@ impl Group {
         let heartbeat = Heartbeat {
             view: self.view().ballot,
             active: self.active,
+            open: self.opened,
             highest: self.highest,
             end: self.log.end(),
             committed: self.log.committed(),

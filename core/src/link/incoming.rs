@@ -8,9 +8,10 @@
 //! is contiguous; cells above are held, within bounds; a gap, once known, is asked for until it is
 //! filled. A message that lies within one cell is a slice of it.
 
-use super::options::{CELLS_AHEAD_MAX, MESSAGE_MAX, NACK_AGAIN_MAX, RANGES_MAX, RESEND_MAX, RING_BYTES};
+use super::frames::{Malformed, varint};
+use super::gap::Gap;
+use super::options::{CELLS_AHEAD_MAX, MESSAGE_MAX, RANGES_MAX, RESEND_MAX, RING_BYTES};
 use super::pace::Pace;
-use super::packet::{Malformed, varint};
 use crate::time::{Span, Time};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -40,21 +41,6 @@ pub(super) struct Incoming {
 struct Partial {
     body: Vec<u8>,
     missing: usize,
-}
-
-/// What is being done about missing cells.
-#[derive(Debug, Default)]
-struct Gap {
-    /// Since when the first missing cell is the first, and known to be missing.
-    since: Option<Time>,
-    /// What is missing up to this cell has been asked for.
-    asked_to: u64,
-    /// When to ask for what is missing above, up to `fresh_to`.
-    fresh_at: Option<Time>,
-    fresh_to: u64,
-    /// When to ask for all of it again, and how long the wait for that was.
-    again_at: Option<Time>,
-    again_after: Span,
 }
 
 /// What became of a cell.
@@ -109,7 +95,7 @@ impl Incoming {
             if self.messages(cell, deliver).is_err() {
                 return self.break_off(now);
             }
-            self.advanced(now, pace);
+            self.gap.advanced(now, pace, self.mark(), self.top());
             return Taken::New;
         }
         if self.held.len() <= ahead {
@@ -120,12 +106,9 @@ impl Incoming {
         }
         self.held_bytes += cell.len();
         self.held[ahead] = Some(cell);
-        if number == self.gap.asked_to + 1 {
-            // Nothing is missing between what was asked for and this one.
-            self.gap.asked_to = number;
-        }
+        self.gap.came(number);
         if ahead > 0 {
-            self.suspect(now, pace.reorder());
+            self.gap.known(now, pace.reorder(), self.mark(), self.top());
             return Taken::New;
         }
         while let Some(Some(_)) = self.held.front() {
@@ -136,7 +119,7 @@ impl Incoming {
                 return self.break_off(now);
             }
         }
-        self.advanced(now, pace);
+        self.gap.advanced(now, pace, self.mark(), self.top());
         Taken::New
     }
 
@@ -146,7 +129,8 @@ impl Incoming {
         let utmost = self.next.saturating_add(CELLS_AHEAD_MAX) - 1;
         self.head = self.head.max(head.min(utmost));
         if !self.broken {
-            self.suspect(now, if probed { Span::ZERO } else { pace.reorder() });
+            let patience = if probed { Span::ZERO } else { pace.reorder() };
+            self.gap.known(now, patience, self.mark(), self.top());
         }
         head <= utmost
     }
@@ -158,26 +142,11 @@ impl Incoming {
         pace: Pace,
         ranges: &'a mut [(u64, u64); RANGES_MAX],
     ) -> &'a [(u64, u64)] {
-        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
-        let (fresh, again) = (is_due(self.gap.fresh_at), is_due(self.gap.again_at));
-        if !fresh && !again {
-            return &[];
-        }
-        let from = if again { self.next } else { self.next.max(self.gap.asked_to + 1) };
-        let to = if fresh { self.gap.fresh_to } else { self.gap.asked_to };
+        let Some((from, to)) = self.gap.due(now, self.mark()) else { return &[] };
         let (found, covered) = self.missing(from, to, ranges);
-        let gap = &mut self.gap;
-        gap.asked_to = covered;
-        if again {
-            gap.again_after = Span(gap.again_after.0 * 2).clamp(pace.again(), NACK_AGAIN_MAX);
-        }
-        if again || gap.again_at.is_none() {
-            gap.again_after = gap.again_after.max(pace.again());
-            gap.again_at = Some(now + gap.again_after);
-        }
+        self.gap.asked(now, pace, covered);
         // What one nack could not hold, or what was found missing since, waits its own allowance.
-        gap.fresh_at = None;
-        self.suspect(now, pace.reorder());
+        self.gap.known(now, pace.reorder(), self.mark(), self.top());
         &ranges[..found]
     }
 
@@ -188,58 +157,17 @@ impl Incoming {
 
     /// Since when it is known that a cell is missing.
     pub(super) fn gap_since(&self) -> Option<Time> {
-        self.gap.since
+        self.gap.since()
     }
 
     /// When to [`Incoming::ask`].
     pub(super) fn deadline(&self) -> Option<Time> {
-        match (self.gap.fresh_at, self.gap.again_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        self.gap.deadline()
     }
 
     /// The last cell that is known to exist.
     fn top(&self) -> u64 {
         self.head.max(self.next - 1 + self.held.len() as u64)
-    }
-
-    /// `next` has moved: what was missing first is not any more.
-    fn advanced(&mut self, now: Time, pace: Pace) {
-        let (top, mark) = (self.top(), self.mark());
-        let gap = &mut self.gap;
-        if top == mark {
-            if gap.since.is_some() {
-                *gap = Gap::default();
-            }
-            gap.asked_to = mark;
-            return;
-        }
-        gap.since = Some(now);
-        gap.again_after = pace.again();
-        if mark >= gap.asked_to {
-            gap.asked_to = mark;
-            gap.again_at = None;
-        }
-        self.suspect(now, pace.reorder());
-    }
-
-    /// Has a gap asked for after `patience`, if there is one that is not being asked for.
-    fn suspect(&mut self, now: Time, patience: Span) {
-        let (top, mark) = (self.top(), self.mark());
-        let gap = &mut self.gap;
-        if top == mark {
-            return;
-        }
-        gap.since.get_or_insert(now);
-        if top <= gap.asked_to.max(mark) {
-            return;
-        }
-        let at = now + patience;
-        if gap.fresh_at.is_none_or(|set| at <= set) {
-            gap.fresh_at = Some(at);
-            gap.fresh_to = top;
-        }
     }
 
     /// Fills in the missing ranges from `from` to `to`, as far as one nack goes. The answer is how
@@ -306,10 +234,7 @@ impl Incoming {
         self.partial = None;
         self.held = VecDeque::new();
         self.held_bytes = 0;
-        // It stays a gap for ever: the layer above sees that nothing comes through.
-        self.gap.since.get_or_insert(now);
-        self.gap.fresh_at = None;
-        self.gap.again_at = None;
+        self.gap.give_up(now);
         Taken::Broken
     }
 }
@@ -411,6 +336,16 @@ mod tests {
         assert!(!stream.heard_head(at(0), Pace::default(), u64::MAX, true));
         assert_eq!(stream.top(), CELLS_AHEAD_MAX);
         assert_eq!(ask(&mut stream, 0), [(1, 64)]);
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_but_the_next_cell_is_always_welcome() {
+        let mut stream = Incoming::default();
+        let cell = Bytes::from(vec![0; 60_000]);
+        let mut take = |number| stream.take(at(0), Pace::default(), number, cell.clone(), &mut |_| ());
+        let held = (2..1_000).filter(|number| take(*number) == Taken::New).count();
+        assert_eq!(held, RING_BYTES / 60_000);
+        assert_eq!(take(1), Taken::New);
     }
 
     #[test]

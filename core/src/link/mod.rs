@@ -23,6 +23,8 @@
 mod boots;
 mod counters;
 mod emit;
+mod frames;
+mod gap;
 mod incoming;
 mod options;
 mod outgoing;

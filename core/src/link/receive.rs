@@ -5,10 +5,11 @@
 //! boots only behind a `To` that names this boot. Before its boot has proved itself, only
 //! challenges and proofs of a packet count.
 
+use super::frames::{Frame, Frames, ranges};
 use super::incoming::Taken;
 use super::options::{DATAGRAM_LIMIT, MARK_AFTER, MARK_CELLS, RESEND_MAX};
 use super::outgoing::Marked;
-use super::packet::{self, Frame, Frames, HEADER, Header, Kind, VERSION, ranges};
+use super::packet::{self, HEADER, Header, Kind, VERSION};
 use super::{Count, Epoch, Event, Link};
 use crate::ids::{BootId, MemberId};
 use crate::time::{Span, Time};
@@ -317,19 +318,14 @@ impl Link {
     }
 }
 
-/// A cell was taken: its receipt is owed, at once if it was one of many or was here before (its
-/// sender then has not heard of that).
+/// A cell was taken: if it is new, its receipt is owed, at once if it is one of many.
 fn owe(at: &mut Option<Time>, untold: &mut u32, now: Time, taken: Taken) {
     match taken {
         Taken::New => {
             *untold += 1;
-            let wait = if *untold >= MARK_CELLS { Span::ZERO } else { MARK_AFTER };
-            let due = now + wait;
+            let due = now + if *untold >= MARK_CELLS { Span::ZERO } else { MARK_AFTER };
             *at = Some(at.map_or(due, |set| set.min(due)));
         }
-        Taken::Again => {
-            at.get_or_insert(now + MARK_AFTER);
-        }
-        Taken::Absurd | Taken::Broken => {}
+        Taken::Again | Taken::Absurd | Taken::Broken => {}
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod list;
 pub mod pieces;
+pub mod queues;
 
 use crate::ids::{Digest, Slot};
 use crate::time::SlotClock;

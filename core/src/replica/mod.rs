@@ -165,10 +165,10 @@ impl<M: Machine> Replica<M> {
         let mut link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
         let mut stopped = None;
-        if let Some(snapshot) = &opened.snapshot {
-            if machine.restore(&snapshot.pieces).is_err() || machine.digest() != snapshot.state {
-                stopped = Some("the snapshot in the store can't be read");
-            }
+        if let Some(snapshot) = &opened.snapshot
+            && (machine.restore(&snapshot.pieces).is_err() || machine.digest() != snapshot.state)
+        {
+            stopped = Some("the snapshot in the store can't be read");
         }
         let replayed = opened.delivered.last().map_or(0, |record| record.slot.0);
         let group_options = group::Options {
@@ -313,6 +313,8 @@ impl<M: Machine> Replica<M> {
                     self.link.note(to, &bytes, padded);
                     self.scratch = bytes;
                 }
+                // An answer to a peer that does not take the last ones is dropped: it will ask again.
+                group::Output::Stream { to, .. } if self.link.stream_room(to) == 0 => {}
                 group::Output::Stream { to, message } => {
                     let bytes = self.encode(&message);
                     self.link.stream(to, &bytes);

@@ -4,3 +4,5 @@
 pub mod client;
 pub mod message;
 pub mod table;
+#[cfg(test)]
+mod tests;

@@ -126,3 +126,23 @@ fn recorded_traffic_of_the_believed_boot_changes_nothing() {
     assert_eq!((node.link.heard_at(member(2)), node.notes.len()), (heard_at, notes));
     assert_eq!(node.link.counters().of(Count::RefusedReplay), replayed + count);
 }
+
+#[test]
+fn what_was_sent_to_a_former_boot_of_the_receiver_is_left_aside() {
+    let mut mesh = Mesh::met(2, CALM, 1);
+    mesh.link(2).stream(member(1), b"to the former boot");
+    let now = mesh.now;
+    mesh.link(2).flush(now);
+    let (_, late) = mesh.link(2).poll_send().unwrap();
+    mesh.restart(1, 2);
+    mesh.run(ms(100));
+    let node = mesh.node(1);
+    assert_eq!(node.link.believed(member(2)), Some(boot(2, 1)));
+    node.link.receive(now + ms(100), member(2), late);
+    node.drain();
+    assert!(node.streams.is_empty());
+    assert!(node.link.counters().of(Count::OtherBoot) > 0);
+    mesh.stream(2, 1, &numbered(2, 0, 50));
+    mesh.run(ms(20));
+    assert_in_order(mesh.streams(1, 2), 2, 1);
+}
