@@ -35,6 +35,8 @@ pub enum Fault {
     Crash,
     /// The power of one member is cut.
     PowerCutOne,
+    /// The power of one member is cut at the next moment at which that hurts.
+    PowerCutArmed,
     /// The power of some members is cut at one moment.
     PowerCutSome,
     /// The power of all members is cut at one moment.
@@ -55,7 +57,7 @@ pub enum Fault {
     ClockDrift,
 }
 
-const ALL: [Fault; 19] = [
+const ALL: [Fault; 20] = [
     Fault::OneWayCut,
     Fault::Halves,
     Fault::Isolated,
@@ -66,6 +68,7 @@ const ALL: [Fault; 19] = [
     Fault::Pause,
     Fault::Crash,
     Fault::PowerCutOne,
+    Fault::PowerCutArmed,
     Fault::PowerCutSome,
     Fault::PowerCutAll,
     Fault::SlowDisk,
@@ -120,6 +123,7 @@ impl Plan {
             // The seal of the client protocol has a replay window: no datagram gets through twice.
             client_links: Behaviour { duplicate: 0, replay: 0, ..Plan::links(c, delay) },
             disks: Plan::disks(c),
+            cpu: [Span::ZERO, Span::ZERO, Span::micros(5), Span::micros(100)][index(c, 4)],
             snapshot_every: [20, 100, 1_000][index(c, 3)],
             log_keep: [10, 100, 1_000][index(c, 3)],
             mix: Some(Plan::mix(c)),
