@@ -62,6 +62,28 @@ impl World {
         self.running(id).map_or(Slot(0), |running| running.replica.group().log().delivered())
     }
 
+    /// Whether all members take part in one and the same view.
+    pub fn is_one_view_of_all(&self) -> bool {
+        let (ballot, set) = self.view(1);
+        set.len() == self.nodes.len() && self.ids().all(|id| self.is_in(id, ballot))
+    }
+
+    /// Whether a member takes part in this view.
+    pub fn is_in(&self, id: u8, view: Ballot) -> bool {
+        self.view(id).0 == view && self.running(id).is_some_and(|running| running.replica.group().is_active())
+    }
+
+    /// How many commands were answered.
+    pub fn answered(&self) -> u64 {
+        self.counts.of(Count::Answered)
+    }
+
+    /// Who sequences the next slot, by the view and the log of a member that runs.
+    pub fn next_sequencer(&self, id: u8) -> Option<u8> {
+        let group = self.running(id)?.replica.group();
+        group.view().sequencer(group.log().end().next()).map(|member| member.number())
+    }
+
     /// Why all is not well: what is not answered, who does not agree. Nothing if all is well.
     pub fn disagreement(&self) -> Option<String> {
         let Checks { history, durability, witness, .. } = &self.checks;
