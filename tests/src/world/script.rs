@@ -325,15 +325,9 @@ impl World {
         self.client_step(client);
     }
 
-    /// A client hears only these members from now on.
+    /// A client knows only these members from now on. It has no call under way.
     pub fn bind_client(&mut self, client: usize, members: &[u8]) {
-        for id in self.ids() {
-            if members.contains(&id) {
-                self.mend_client(client, id);
-            } else {
-                self.cut_client(client, id);
-            }
-        }
+        self.clients[client].bind(members.iter().map(|id| index(*id)).collect());
     }
 
     /// A client makes no calls by itself any more.

@@ -67,7 +67,7 @@ fn two_and_a_third(first: u8, second: u8, third: u8) {
     let mut world = formed(Setup::cluster(5).seed(u64::from(first * 25 + second * 5 + third)).build());
     let last = (1..=5).find(|id| ![first, second, third].contains(id)).unwrap();
     world.bind_client(0, &[last]);
-    world.load(0, Load::writes(4));
+    world.load(0, Load { patience: Span::secs(2), ..Load::writes(4) });
     for victim in [first, second] {
         world.run_for(Span::millis(150));
         world.power_cut(victim);

@@ -3,8 +3,11 @@
 //! Every bound is one of virtual time, so it means the same on every machine. All invariants of the
 //! simulator are checked after every step of every scenario.
 
+mod bad_links;
 mod deaths;
+mod far_behind;
 mod minority_sequence;
+mod partition;
 mod power_cut;
 mod start;
 

@@ -10,7 +10,7 @@ use ftq_tests::world::{Setup, World};
 use std::collections::BTreeMap;
 
 /// When the power is back, all are in one view within this.
-const BACK: Span = Span::secs(3);
+const BACK: Span = Span::secs(10);
 
 #[test]
 fn while_the_first_view_forms() {
