@@ -5,7 +5,7 @@ use super::{Checks, World};
 use crate::checkers::Violation;
 use crate::counts::{Count, Counts};
 use crate::node::Running;
-use ftq_core::ids::{Ballot, MemberSet, Slot};
+use ftq_core::ids::{Ballot, ClusterId, MemberSet, Slot};
 use ftq_core::time::Time;
 use ftq_storage::memory::Disk;
 
@@ -14,6 +14,11 @@ impl World {
     /// Virtual time.
     pub fn now(&self) -> Time {
         self.now
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> ClusterId {
+        self.cluster
     }
 
     /// What has happened.
@@ -71,6 +76,11 @@ impl World {
     /// Whether a member takes part in this view.
     pub fn is_in(&self, id: u8, view: Ballot) -> bool {
         self.view(id).0 == view && self.running(id).is_some_and(|running| running.replica.group().is_active())
+    }
+
+    /// Who takes turns, by the view of a member.
+    pub fn ring(&self, id: u8) -> MemberSet {
+        self.disk(id).view().ring.iter().copied().collect()
     }
 
     /// How many commands were answered.

@@ -6,9 +6,14 @@
 mod bad_links;
 mod deaths;
 mod far_behind;
+mod hostile;
+mod hung_disk;
+mod idle;
+mod lost_tail;
 mod minority_sequence;
 mod partition;
 mod power_cut;
+mod slow_member;
 mod start;
 
 use ftq_core::time::Span;
@@ -25,4 +30,11 @@ fn formed(mut world: World) -> World {
     world.agree(FORMED);
     world.run_for(Span::millis(20));
     world
+}
+
+/// How many commands are answered in this span.
+fn answered_in(world: &mut World, span: Span) -> u64 {
+    let before = world.answered();
+    world.run_for(span);
+    world.answered() - before
 }
