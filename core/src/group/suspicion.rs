@@ -111,12 +111,16 @@ impl Group {
         self.view().participant(member).is_some_and(|p| boot.is_some_and(|boot| boot != p.boot))
     }
 
+    /// Whether something waits for ordering: a request, a deadline (RULES L13), a commit.
+    pub(super) fn is_owed_progress(&self, now: Time) -> bool {
+        self.ordering.has_work() || self.alarm_is_due(now) || self.log.end() > self.log.committed()
+    }
+
     /// Whose fault it is that requests wait and no slot comes: not simply the silent sequencer, but
     /// whomever it waits for (RULES L3).
     fn to_blame(&self, now: Time, patience: Span) -> MemberSet {
-        let work = self.ordering.has_work() || self.alarm_is_due(now) || self.log.end() > self.log.committed();
         let allowed = patience.times(3);
-        if !self.opened || !work || now.since(self.progress_at) < allowed {
+        if !self.opened || !self.is_owed_progress(now) || now.since(self.progress_at) < allowed {
             return MemberSet::EMPTY;
         }
         let me = self.options.me;
