@@ -48,7 +48,7 @@ impl Group {
 
     /// Whose turns this replica finds slow.
     pub(super) fn slow(&self, now: Time) -> MemberSet {
-        if self.active { self.turns.slow(now, self.ring()) } else { MemberSet::EMPTY }
+        if self.active { self.turns.slow(now, self.options.me, self.ring()) } else { MemberSet::EMPTY }
     }
 
     /// Whether this replica sees it the same way that `slow` should be off the ring, and nobody else.
