@@ -95,6 +95,8 @@ pub(crate) enum Step {
 pub struct SimClient {
     index: usize,
     client: Client,
+    /// The replicas that it knows, by their indexes.
+    servers: Vec<usize>,
     chance: Chance,
     load: Option<Load>,
     /// When the next call may begin.
@@ -106,12 +108,13 @@ pub struct SimClient {
 }
 
 impl SimClient {
-    /// A client of so many replicas.
-    pub(crate) fn new(index: usize, servers: usize, seed: u64) -> SimClient {
+    /// A client of these replicas.
+    pub(crate) fn new(index: usize, servers: Vec<usize>, seed: u64) -> SimClient {
         let mut chance = Chance::new(seed);
         SimClient {
             index,
-            client: Client::new(Options::new(servers), chance.draw()),
+            client: Client::new(Options::new(servers.len()), chance.draw()),
+            servers,
             chance,
             load: None,
             calls_at: Time(0),
@@ -119,6 +122,16 @@ impl SimClient {
             commands: 0,
             wake_at: Time::NEVER,
         }
+    }
+
+    /// From now on it is a client of these replicas alone, with a new session.
+    ///
+    /// # Panics
+    /// If a call is under way.
+    pub(crate) fn bind(&mut self, servers: Vec<usize>) {
+        assert!(self.calls.is_empty(), "client {} moves while a call is under way", self.index);
+        self.client = Client::new(Options::new(servers.len()), self.chance.draw());
+        self.servers = servers;
     }
 
     /// From now on it calls by itself like this, or not any more.
@@ -154,7 +167,9 @@ impl SimClient {
 
     /// A replica has answered.
     pub(crate) fn receive(&mut self, now: Time, server: usize, message: ServerMessage) {
-        self.client.receive(now, server, message);
+        if let Some(server) = self.servers.iter().position(|at| *at == server) {
+            self.client.receive(now, server, message);
+        }
     }
 
     /// What it wants done next.
@@ -165,7 +180,7 @@ impl SimClient {
             }
             match self.client.poll(now) {
                 Some(Output::Send { server, message }) => {
-                    return Step::Send { server, message: self.perhaps_strange(message) };
+                    return Step::Send { server: self.servers[server], message: self.perhaps_strange(message) };
                 }
                 Some(Output::Done { call, ended }) => {
                     let Some(call) = self.calls.remove(&call) else { continue };

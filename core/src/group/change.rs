@@ -113,7 +113,9 @@ impl Group {
                     *again = now + timing.repeat.times(2);
                     self.note(peers.minus(answered), Message::Prepare(ballot));
                 }
-                let everyone = answered.contains_all(self.detector.heard(now).intersection(peers));
+                // Who can't do the work of a view is not waited for, however well it is heard (RULES L2).
+                let able = peers.iter().filter(|m| self.detector.is_fit(now, *m)).collect();
+                let everyone = answered.contains_all(able);
                 if quorum || (everyone && !answered.is_empty()) {
                     self.choose(now);
                 }

@@ -216,6 +216,7 @@ pub struct Group {
     /// Whose turns were slow when the last view ended for this replica.
     last_slow: MemberSet,
     alarm: Option<SlotClock>,
+    /// When ordering moved last, or nothing waited for it.
     progress_at: Time,
 
     to_append: Vec<SlotRecord>,
@@ -382,9 +383,6 @@ impl Group {
         } else if self.ordering.has_work() {
             self.turns.waits(now);
         }
-        if !self.ordering.has_work() {
-            self.progress_at = now;
-        }
     }
 
     /// A note, or a message of `from`'s stream to this replica.
@@ -449,6 +447,9 @@ impl Group {
             return;
         }
         self.detector.refresh(now, mesh);
+        if !self.is_owed_progress(now) {
+            self.progress_at = now;
+        }
         self.consider_change(now);
         self.step_change(now);
         self.step_joining(now);

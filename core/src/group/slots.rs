@@ -4,7 +4,7 @@ use crate::ids::{Ballot, MemberId, MemberSet, Slot};
 use crate::invariants;
 use crate::replica::Event;
 use crate::store::{Generation, Job, JobId, Position, SlotRecord, Snapshot};
-use crate::time::{SlotClock, Span, Time};
+use crate::time::{SlotClock, Time};
 use crate::wire::{Malformed, Reader, Writer};
 use bytes::Bytes;
 
@@ -22,9 +22,6 @@ const UNCOMMITTED_BYTES: usize = 16 << 20;
 /// grows meanwhile (RULES P2).
 const STORE_GROUPS_WAITING: usize = 2;
 
-/// But not for a store that takes this long: a slow disk must not slow the others' turns.
-const STORE_PATIENCE: Span = Span::millis(5);
-
 impl Group {
     /// Does what has become possible: completes slots, takes its turn, hands slots to the store, commits.
     pub fn settle(&mut self, now: Time) {
@@ -35,7 +32,7 @@ impl Group {
             self.open_view(now);
             self.complete_slots(now);
             if self.opened {
-                self.send_own();
+                self.send_own(now);
                 while self.active && self.may_sequence(now) {
                     self.sequence(now);
                 }
@@ -162,7 +159,7 @@ impl Group {
     }
 
     /// Numbers and sends the own requests that have not been sent in this view.
-    fn send_own(&mut self) {
+    fn send_own(&mut self, now: Time) {
         let ballot = self.view().ballot;
         let alone = self.view().members.len() == 1;
         while let Some((number, body)) = self.own.send(ballot) {
@@ -171,6 +168,7 @@ impl Group {
             if !alone {
                 self.out.push_back(Output::Broadcast(Message::Body(body)));
             }
+            self.turns.waits(now);
         }
     }
 
@@ -194,7 +192,9 @@ impl Group {
         if self.view().sequencer(next) != Some(self.options.me) || !(self.ordering.has_requests() || due()) {
             return false;
         }
-        let store_is_busy = self.outstanding.len() >= STORE_GROUPS_WAITING && self.job_age(now) < STORE_PATIENCE;
+        // But what the others commit without this store does not wait for it.
+        let store_is_behind = self.durable < self.log.committed();
+        let store_is_busy = self.outstanding.len() >= STORE_GROUPS_WAITING && !store_is_behind;
         let pipeline_is_full = self.log.end().0 - self.log.committed().0 >= PIPELINE_SLOTS
             || self.log.uncommitted_bytes() >= UNCOMMITTED_BYTES;
         !store_is_busy && !pipeline_is_full

@@ -48,7 +48,7 @@ impl Group {
 
     /// Whose turns this replica finds slow.
     pub(super) fn slow(&self, now: Time) -> MemberSet {
-        if self.active { self.turns.slow(now, self.ring()) } else { MemberSet::EMPTY }
+        if self.active { self.turns.slow(now, self.options.me, self.ring()) } else { MemberSet::EMPTY }
     }
 
     /// Whether this replica sees it the same way that `slow` should be off the ring, and nobody else.
@@ -112,12 +112,16 @@ impl Group {
         self.view().participant(member).is_some_and(|p| boot.is_some_and(|boot| boot != p.boot))
     }
 
+    /// Whether something waits for ordering: a request, a deadline (RULES L13), a commit.
+    pub(super) fn is_owed_progress(&self, now: Time) -> bool {
+        self.ordering.has_work() || self.alarm_is_due(now) || self.log.end() > self.log.committed()
+    }
+
     /// Whose fault it is that requests wait and no slot comes: not simply the silent sequencer, but
     /// whomever it waits for (RULES L3).
     fn to_blame(&self, now: Time, patience: Span) -> MemberSet {
-        let work = self.ordering.has_work() || self.alarm_is_due(now) || self.log.end() > self.log.committed();
         let allowed = patience.times(3);
-        if !self.opened || !work || now.since(self.progress_at) < allowed {
+        if !self.opened || !self.is_owed_progress(now) || now.since(self.progress_at) < allowed {
             return MemberSet::EMPTY;
         }
         let me = self.options.me;

@@ -74,9 +74,11 @@ impl Turns {
         }
     }
 
-    /// Whose turns on `ring` are slow, and who is off it and has to stay there for now.
-    pub fn slow(&self, now: Time, ring: MemberSet) -> MemberSet {
-        let judged = |turn: &&Turn| ring.contains(turn.member) && turn.seen >= TURNS_SEEN_MIN;
+    /// Whose turns on `ring` are slow for `me`, and who is off it and has to stay there for now. The own
+    /// turns tell nothing: there is no way to them.
+    pub fn slow(&self, now: Time, me: MemberId, ring: MemberSet) -> MemberSet {
+        let others = ring.without(me);
+        let judged = |turn: &&Turn| others.contains(turn.member) && turn.seen >= TURNS_SEEN_MIN;
         let mut averages: Vec<u64> = self.members.iter().filter(judged).map(|turn| turn.average / 8).collect();
         averages.sort_unstable();
         // The lower median: of two, the faster one sets the pace.
@@ -110,13 +112,13 @@ mod tests {
                     turns.taken(now, member, true);
                 }
             }
-            assert_eq!(turns.slow(now, all), MemberSet::of(m(3)));
+            assert_eq!(turns.slow(now, m(1), all), MemberSet::of(m(3)));
             let ring = all.without(m(3));
             turns.begin(now, all, ring);
             now += Span::secs(10 << round) - Span(1);
-            assert_eq!(turns.slow(now, ring), MemberSet::of(m(3)));
+            assert_eq!(turns.slow(now, m(1), ring), MemberSet::of(m(3)));
             now += Span(1);
-            assert_eq!(turns.slow(now, ring), MemberSet::EMPTY);
+            assert_eq!(turns.slow(now, m(1), ring), MemberSet::EMPTY);
             turns.begin(now, all, all);
         }
     }

@@ -5,7 +5,7 @@ use super::{Checks, World};
 use crate::checkers::Violation;
 use crate::counts::{Count, Counts};
 use crate::node::Running;
-use ftq_core::ids::{Ballot, MemberSet, Slot};
+use ftq_core::ids::{Ballot, ClusterId, MemberSet, Slot};
 use ftq_core::time::Time;
 use ftq_storage::memory::Disk;
 
@@ -14,6 +14,11 @@ impl World {
     /// Virtual time.
     pub fn now(&self) -> Time {
         self.now
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> ClusterId {
+        self.cluster
     }
 
     /// What has happened.
@@ -60,6 +65,33 @@ impl World {
     /// The last slot that a member has applied since it started.
     pub fn applied(&self, id: u8) -> Slot {
         self.running(id).map_or(Slot(0), |running| running.replica.group().log().delivered())
+    }
+
+    /// Whether all members take part in one and the same view.
+    pub fn is_one_view_of_all(&self) -> bool {
+        let (ballot, set) = self.view(1);
+        set.len() == self.nodes.len() && self.ids().all(|id| self.is_in(id, ballot))
+    }
+
+    /// Whether a member takes part in this view.
+    pub fn is_in(&self, id: u8, view: Ballot) -> bool {
+        self.view(id).0 == view && self.running(id).is_some_and(|running| running.replica.group().is_active())
+    }
+
+    /// Who takes turns, by the view of a member.
+    pub fn ring(&self, id: u8) -> MemberSet {
+        self.disk(id).view().ring.iter().copied().collect()
+    }
+
+    /// How many commands were answered.
+    pub fn answered(&self) -> u64 {
+        self.counts.of(Count::Answered)
+    }
+
+    /// Who sequences the next slot, by the view and the log of a member that runs.
+    pub fn next_sequencer(&self, id: u8) -> Option<u8> {
+        let group = self.running(id)?.replica.group();
+        group.view().sequencer(group.log().end().next()).map(|member| member.number())
     }
 
     /// Why all is not well: what is not answered, who does not agree. Nothing if all is well.

@@ -53,6 +53,34 @@ impl World {
         })
     }
 
+    /// Lets time pass until everything is answered and all agree in one view of all, under whatever
+    /// faults there are.
+    ///
+    /// # Panics
+    /// If that takes longer than `limit`.
+    pub fn agree(&mut self, limit: Span) -> Span {
+        let agreed = self.run_until(limit, |world| world.is_one_view_of_all() && world.disagreement().is_none());
+        agreed.unwrap_or_else(|| {
+            let views: Vec<_> = self.ids().map(|id| self.view(id)).collect();
+            panic!("{}\nno agreement: {:?}, views {views:?}", self.last_lines(), self.disagreement())
+        })
+    }
+
+    /// Lets time pass, and says for how long at most what `counts` gives stood still.
+    pub fn longest_standstill(&mut self, span: Span, counts: impl Fn(&World) -> u64) -> Span {
+        let until = self.now + span;
+        let (mut seen, mut since, mut longest) = (counts(self), self.now, Span::ZERO);
+        while self.now < until {
+            self.run_for(LOOK_EVERY);
+            longest = longest.max(self.now.since(since));
+            let now_seen = counts(self);
+            if now_seen != seen {
+                (seen, since) = (now_seen, self.now);
+            }
+        }
+        longest
+    }
+
     fn assert_holds(&self) {
         if let Some(violation) = &self.violation {
             panic!("{}\n{violation}", self.last_lines());
@@ -301,6 +329,11 @@ impl World {
     pub fn load(&mut self, client: usize, load: Load) {
         self.clients[client].load(self.now, Some(load));
         self.client_step(client);
+    }
+
+    /// A client knows only these members from now on. It has no call under way.
+    pub fn bind_client(&mut self, client: usize, members: &[u8]) {
+        self.clients[client].bind(members.iter().map(|id| index(*id)).collect());
     }
 
     /// A client makes no calls by itself any more.

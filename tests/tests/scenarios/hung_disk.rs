@@ -1,0 +1,63 @@
+//! A member whose disk hangs while its heartbeats go on doesn't hold up a view change or a commit beyond
+//! the failure timeout (RULES L2).
+
+use super::{FAILURE, formed};
+use ftq_core::time::Span;
+use ftq_tests::clients::Load;
+use ftq_tests::world::{Setup, World};
+
+/// What a view change takes, on links of 1 ms.
+const VIEW_CHANGE: Span = Span::millis(50);
+
+/// A disk that hangs holds things up like a member that is silent.
+const COMMITS_AGAIN: Span = Span(FAILURE.0 + VIEW_CHANGE.0);
+
+/// The silent member is missed, then the one that does not answer the install.
+const CHANGED: Span = Span(2 * FAILURE.0 + VIEW_CHANGE.0);
+
+#[test]
+fn it_hangs_under_load() {
+    for members in [3, 5] {
+        for hung in 1..=members {
+            let mut world = loaded(members, hung);
+            world.hang_disk(hung);
+            let standstill = world.longest_standstill(Span::secs(3), World::answered);
+            assert!(standstill <= COMMITS_AGAIN, "{hung} of {members} hangs: {standstill:?}");
+            world.mend_disk(hung);
+            world.run_for(Span::secs(1));
+        }
+    }
+}
+
+#[test]
+fn it_hangs_before_or_while_a_view_changes() {
+    for (members, hung, dead) in [(5, 1, 2), (5, 2, 1), (5, 4, 5), (5, 5, 1), (4, 1, 2), (4, 1, 4)] {
+        // Long before the death, with it, and at each step of the view change that follows.
+        for after_ms in [-2_000, -400, -200, 0, 200, 290, 296, 300, 302, 304, 306, 308, 310, 315, 330] {
+            let mut world = loaded(members, hung);
+            let (hangs, dies) = (u64::try_from(after_ms.max(0)).unwrap(), u64::try_from((-after_ms).max(0)).unwrap());
+            if hangs == 0 {
+                world.hang_disk(hung);
+            }
+            world.run_for(Span::millis(dies));
+            world.crash(dead);
+            let mut standstill = world.longest_standstill(Span::millis(hangs), World::answered);
+            world.hang_disk(hung);
+            standstill = Span(standstill.0 + world.longest_standstill(Span::secs(2), World::answered).0);
+            assert!(
+                standstill <= CHANGED,
+                "{hung} of {members} hangs {after_ms} ms after the death of {dead}: {standstill:?}"
+            );
+        }
+    }
+}
+
+/// A cluster of which a member that has nothing to do with the trouble has a busy client.
+fn loaded(members: u8, hung: u8) -> World {
+    let mut world = formed(Setup::cluster(usize::from(members)).build());
+    let at = if hung == 3 { 2 } else { 3 };
+    world.bind_client(0, &[at]);
+    world.load(0, Load::writes(4));
+    world.run_for(Span::millis(200));
+    world
+}

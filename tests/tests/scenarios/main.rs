@@ -1,0 +1,40 @@
+//! What must hold, told by scenario: each file is one behaviour of a whole cluster in virtual time.
+//!
+//! Every bound is one of virtual time, so it means the same on every machine. All invariants of the
+//! simulator are checked after every step of every scenario.
+
+mod bad_links;
+mod deaths;
+mod far_behind;
+mod hostile;
+mod hung_disk;
+mod idle;
+mod lost_tail;
+mod minority_sequence;
+mod partition;
+mod power_cut;
+mod slow_member;
+mod start;
+
+use ftq_core::time::Span;
+use ftq_tests::world::World;
+
+/// After so much silence a member is missed: the default.
+const FAILURE: Span = Span::millis(300);
+
+/// How long a cluster of healthy members takes at most to form its first view.
+const FORMED: Span = Span::secs(1);
+
+/// Lets all members form the first view.
+fn formed(mut world: World) -> World {
+    world.agree(FORMED);
+    world.run_for(Span::millis(20));
+    world
+}
+
+/// How many commands are answered in this span.
+fn answered_in(world: &mut World, span: Span) -> u64 {
+    let before = world.answered();
+    world.run_for(span);
+    world.answered() - before
+}
