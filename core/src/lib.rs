@@ -20,7 +20,9 @@
 extern crate alloc;
 
 pub mod chance;
+pub mod group;
 pub mod ids;
+pub mod link;
 pub mod machine;
 pub mod replica;
 pub mod session;

@@ -77,6 +77,13 @@ impl Sub<Span> for Time {
     }
 }
 
+impl Sub<Span> for Span {
+    type Output = Span;
+    fn sub(self, span: Span) -> Span {
+        Span(self.0.saturating_sub(span.0))
+    }
+}
+
 impl Add<Span> for SlotClock {
     type Output = SlotClock;
     fn add(self, span: Span) -> SlotClock {

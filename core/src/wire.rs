@@ -188,6 +188,11 @@ impl Writer {
         self.bytes
     }
 
+    /// What was written, to look at.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// What was written, ready to be shared.
     pub fn into_bytes(self) -> Bytes {
         Bytes::from(self.bytes)

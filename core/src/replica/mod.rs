@@ -3,13 +3,25 @@
 //! [`Replica::handle`] takes an input and never fails; [`Replica::poll`] is drained after one or more
 //! inputs; [`Replica::deadline`] says when to call with [`Input::Tick`] at the latest.
 
-use crate::ids::{Ballot, BootId, ClusterId, Digest, MemberId, MemberSet, Slot};
-use crate::machine::Machine;
+mod clients;
+mod event;
+
+pub use event::Event;
+
+use crate::chance::Chance;
+use crate::group::message::Message;
+use crate::group::{self, Delivery, Group, Timing, content};
+use crate::ids::{BootId, ClusterId, MemberId, MemberSet};
+use crate::link::{self, Epoch, Link};
+use crate::machine::{Machine, Place};
 use crate::session::message::{ClientMessage, ServerMessage};
-use crate::store::{Fetch, Fetched, Job, JobId, Opened, Report};
-use crate::time::{SlotClock, Time};
+use crate::session::table::Sessions;
+use crate::store::{Fetch, Fetched, Job, JobId, Opened, Report, Snapshot};
+use crate::time::Time;
+use crate::wire::Writer;
+use alloc::collections::VecDeque;
 use bytes::Bytes;
-use core::marker::PhantomData;
+use clients::Clients;
 
 /// A client as the shell knows it; it means nothing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,108 +125,6 @@ pub enum Output {
     Event(Event),
 }
 
-/// What a watcher is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// This replica sequenced a slot.
-    Sequenced {
-        /// The view.
-        view: Ballot,
-        /// The slot.
-        slot: Slot,
-        /// Its digest.
-        digest: Digest,
-        /// Its requests, 0 in an empty slot.
-        requests: u64,
-    },
-    /// A complete slot was handed to the store.
-    Appended {
-        /// The view in which it was sequenced.
-        view: Ballot,
-        /// The slot.
-        slot: Slot,
-        /// Its digest.
-        digest: Digest,
-    },
-    /// A slot is committed and was applied. `view` is the log view in which it was found committed;
-    /// `None` when another replica said so (catch-up).
-    Applied {
-        /// The log view, or none.
-        view: Option<Ballot>,
-        /// The slot.
-        slot: Slot,
-        /// Its chained digest.
-        digest: Digest,
-        /// Its clock.
-        clock: SlotClock,
-        /// Its content, see `group::content`.
-        content: Bytes,
-        /// The digest of the machine's state after it.
-        state: Digest,
-    },
-    /// A snapshot of another replica became the state.
-    Restored {
-        /// Its slot.
-        slot: Slot,
-        /// The chained digest there.
-        digest: Digest,
-        /// The digest of the machine's state.
-        state: Digest,
-    },
-    /// A promise is durable.
-    Promised {
-        /// The ballot.
-        ballot: Ballot,
-    },
-    /// This replica asks for a view change.
-    Suspects {
-        /// Whom it misses.
-        missing: MemberSet,
-    },
-    /// An install is durable: this replica is in a new view.
-    Installed {
-        /// The view's ballot.
-        view: Ballot,
-        /// Its members.
-        members: MemberSet,
-        /// Its ring.
-        ring: MemberSet,
-        /// The end of the adopted log.
-        end: Slot,
-        /// How many slots of its own log it gave up.
-        cut: u64,
-    },
-    /// All members have installed: slots may be sequenced.
-    Opened {
-        /// The view's ballot.
-        view: Ballot,
-    },
-    /// It left its view (a higher promise), or found itself left out.
-    Left {
-        /// The view that it was in.
-        view: Ballot,
-    },
-    /// It learned committed slots from another replica.
-    CaughtUp {
-        /// How many slots.
-        slots: u64,
-        /// The last of them.
-        upto: Slot,
-    },
-    /// A retry was answered from the session table.
-    Repeated,
-    /// Something from outside was refused.
-    Refused {
-        /// Why.
-        why: &'static str,
-    },
-    /// The replica stops for good: its state or its disk can't be trusted any more.
-    Stopped {
-        /// Why.
-        why: &'static str,
-    },
-}
-
 /// Why the replica wants to be called again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -229,29 +139,276 @@ pub enum Reason {
 /// One member of a cluster.
 #[derive(Debug)]
 pub struct Replica<M> {
-    machine: PhantomData<M>,
+    options: Options,
+    link: Link,
+    group: Group,
+    machine: Sessions<M>,
+    clients: Clients,
+    /// When group is to be called.
+    group_at: Time,
+    /// Up to this slot the store held a snapshot's worth of log already: none is taken again.
+    replayed: u64,
+    unsettled: bool,
+    stopped: bool,
+    scratch: alloc::vec::Vec<u8>,
+    out: VecDeque<Output>,
 }
 
 impl<M: Machine> Replica<M> {
     /// A replica over what its store holds. `boot` and `seed` are random, drawn for this run.
     pub fn new(now: Time, options: Options, boot: BootId, seed: u64, opened: Opened, machine: M) -> Replica<M> {
-        let _ = (now, options, boot, seed, opened, machine);
-        Replica { machine: PhantomData }
+        let mut chance = Chance::new(seed);
+        let mut link =
+            Link::new(link::Options::new(options.me, options.cluster, boot, options.datagram_max), chance.draw());
+        let mut machine = Sessions::new(machine);
+        let mut stopped = None;
+        if let Some(snapshot) = &opened.snapshot {
+            if machine.restore(&snapshot.pieces).is_err() || machine.digest() != snapshot.state {
+                stopped = Some("the snapshot in the store can't be read");
+            }
+        }
+        let replayed = opened.delivered.last().map_or(0, |record| record.slot.0);
+        let group_options = group::Options {
+            me: options.me,
+            cluster: options.cluster,
+            founding: options.founding,
+            order: options.order,
+            log_keep: options.log_keep,
+            timing: Timing::default(),
+        };
+        let mut group = Group::new(now, group_options, boot, chance.draw(), opened);
+        if let Some(why) = stopped {
+            group.stop(why);
+        }
+        link.set_peers(now, group.configuration().set().union(options.founding).without(options.me));
+        Replica {
+            clients: Clients::new(now),
+            options,
+            link,
+            group,
+            machine,
+            group_at: now,
+            replayed,
+            unsettled: true,
+            stopped: false,
+            scratch: alloc::vec::Vec::new(),
+            out: VecDeque::new(),
+        }
     }
 
     /// Takes one input.
     pub fn handle(&mut self, now: Time, input: Input) {
-        let _ = (now, input);
+        if self.stopped {
+            return;
+        }
+        self.unsettled = true;
+        match input {
+            Input::Datagram { from, bytes } => self.link.receive(now, from, bytes),
+            Input::Client { client, message } => self.on_client(now, client, message),
+            Input::Report(report) => self.group.report(now, report),
+            Input::Fetched { id, fetched } => self.group.fetched(id, fetched),
+            Input::Tick => {}
+        }
+        if self.link.deadline().is_some_and(|at| now >= at) {
+            self.link.tick(now);
+        }
+        self.hear(now);
+        if now >= self.group_at {
+            self.group.tick(now, &Heard(&self.link));
+            self.group_at = Time::NEVER;
+        }
+        self.group_at = self.group_at.min(self.group.deadline(now));
     }
 
     /// The next thing to do; `None` when all is said for now. Called after one or more inputs.
     pub fn poll(&mut self, now: Time) -> Option<Output> {
-        let _ = now;
-        None
+        if self.out.is_empty() && self.unsettled && !self.stopped {
+            self.settle(now);
+        }
+        self.out.pop_front()
     }
 
     /// When to call with [`Input::Tick`] if nothing else happens before.
     pub fn deadline(&self) -> Option<(Time, Reason)> {
-        None
+        let link = self.link.deadline().map(|at| (at, Reason::Link));
+        let clients = self.clients.deadline().map(|at| (at, Reason::Clients));
+        let group = Some((self.group_at, Reason::Group));
+        if self.stopped { None } else { [link, group, clients].into_iter().flatten().min_by_key(|(at, _)| *at) }
+    }
+
+    /// The group, to look at.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// The link, to look at.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// The machine with its sessions, to look at.
+    pub fn machine(&self) -> &Sessions<M> {
+        &self.machine
+    }
+
+    /// Does all that has become possible since the last input.
+    fn settle(&mut self, now: Time) {
+        self.unsettled = false;
+        self.admit(now);
+        self.group.settle(now);
+        loop {
+            self.carry_out(now);
+            if self.stopped || !self.apply_committed(now) {
+                break;
+            }
+            self.group.settle(now);
+        }
+        let mut trailer = Writer::onto(core::mem::take(&mut self.scratch));
+        self.group.trailer(now, &mut trailer);
+        self.link.set_trailer(trailer.as_slice());
+        self.scratch = trailer.into_vec();
+        self.scratch.clear();
+        self.link.flush(now);
+        while let Some((to, bytes)) = self.link.poll_send() {
+            self.out.push_back(Output::Send { to, bytes });
+        }
+    }
+
+    /// Passes on what came in over link.
+    fn hear(&mut self, now: Time) {
+        while let Some(event) = self.link.poll_event() {
+            match event {
+                link::Event::Boot { from, boot } => self.group.boot(now, from, boot),
+                link::Event::Laggard { member } => self.group.laggard(now, member),
+                link::Event::Trailer { from, epoch, bytes } => self.group.on_trailer(from, epoch.0, bytes),
+                link::Event::Broadcast { from, message } => match Message::decode(message) {
+                    Ok(message) => self.group.broadcast(now, from, message),
+                    Err(_) => self.refuse("malformed broadcast message"),
+                },
+                link::Event::Stream { from, message } | link::Event::Note { from, message } => {
+                    match Message::decode(message) {
+                        Ok(message) => self.group.message(now, from, message),
+                        Err(_) => self.refuse("malformed message"),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what group wants done.
+    fn carry_out(&mut self, now: Time) {
+        while let Some(output) = self.group.poll() {
+            match output {
+                group::Output::Enter { epoch, members } => self.link.open_epoch(now, Epoch(epoch), members),
+                group::Output::Leave => self.link.close_epoch(),
+                group::Output::Broadcast(message) => {
+                    let bytes = self.encode(&message);
+                    self.link.broadcast(&bytes);
+                    self.scratch = bytes;
+                }
+                group::Output::Note { to, message, padded } => {
+                    let bytes = self.encode(&message);
+                    self.link.note(to, &bytes, padded);
+                    self.scratch = bytes;
+                }
+                group::Output::Stream { to, message } => {
+                    let bytes = self.encode(&message);
+                    self.link.stream(to, &bytes);
+                    self.scratch = bytes;
+                }
+                group::Output::Nudge(to) => self.link.nudge(to),
+                group::Output::Persist { id, job } => self.out.push_back(Output::Persist { id, job }),
+                group::Output::Fetch { id, fetch } => self.out.push_back(Output::Fetch { id, fetch }),
+                group::Output::Restore(snapshot) => self.restore(now, snapshot),
+                group::Output::ReadReady(tokens) => {
+                    let slot = self.group.log().delivered().0;
+                    for token in tokens {
+                        self.clients.answer_read(token, slot, &self.machine, &mut self.out);
+                    }
+                }
+                group::Output::Missed(tokens) => {
+                    for token in tokens {
+                        self.clients.try_another(token, &mut self.out);
+                    }
+                }
+                group::Output::Event(event) => {
+                    self.stopped |= matches!(event, Event::Stopped { .. });
+                    self.out.push_back(Output::Event(event));
+                }
+            }
+        }
+    }
+
+    /// Applies what is committed; whether there was anything.
+    fn apply_committed(&mut self, now: Time) -> bool {
+        let mut applied = false;
+        while let Some(Delivery { record, view }) = self.group.deliver() {
+            applied = true;
+            self.machine.advance(record.slot, record.clock);
+            let Ok(requests) = content::requests(&record.content) else {
+                self.group.stop("a committed slot can't be read");
+                return true;
+            };
+            for (position, (origin, number, body)) in (0u32..).zip(requests) {
+                let place = Place { slot: record.slot.0, position };
+                let done = self.machine.apply(place, &body);
+                if done.is_repeated() {
+                    self.out.push_back(Output::Event(Event::Repeated));
+                }
+                if let Some(token) = self.group.own_token(record.view, origin, number) {
+                    self.clients.answer(token, done, &mut self.out);
+                }
+            }
+            let (slot, clock) = (record.slot, record.clock);
+            if slot.0 % self.options.snapshot_every == 0 && slot.0 > self.replayed {
+                let pieces = self.machine.snapshot();
+                let snapshot = Snapshot { state: self.machine.digest(), pieces, ..Snapshot::default() };
+                self.group.take_snapshot(now, &record, snapshot);
+            }
+            let (digest, content, state) = (record.digest, record.content, self.machine.digest());
+            self.out.push_back(Output::Event(Event::Applied { view, slot, digest, clock, content, state }));
+        }
+        self.group.set_alarm(self.machine.deadline());
+        applied
+    }
+
+    /// A snapshot of another replica is here.
+    fn restore(&mut self, now: Time, snapshot: Snapshot) {
+        if snapshot.slot <= self.group.log().committed() {
+            return;
+        }
+        if self.machine.restore(&snapshot.pieces).is_err() || self.machine.digest() != snapshot.state {
+            return self.group.stop("a snapshot of another replica does not restore to its digest");
+        }
+        self.group.adopt(now, snapshot);
+    }
+
+    fn encode(&mut self, message: &Message) -> alloc::vec::Vec<u8> {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        scratch.clear();
+        let mut w = Writer::onto(scratch);
+        message.encode(&mut w);
+        w.into_vec()
+    }
+
+    fn refuse(&mut self, why: &'static str) {
+        self.out.push_back(Output::Event(Event::Refused { why }));
+    }
+}
+
+/// What group wants to know of link.
+struct Heard<'a>(&'a Link);
+
+impl group::Mesh for Heard<'_> {
+    fn heard_at(&self, member: MemberId) -> Option<Time> {
+        self.0.heard_at(member)
+    }
+
+    fn gap_since(&self, member: MemberId) -> Option<Time> {
+        self.0.gap_since(member)
+    }
+
+    fn full_size_at(&self, member: MemberId) -> Option<Time> {
+        self.0.full_size_at(member)
     }
 }

@@ -2,3 +2,4 @@
 //! replica it was sent to and however often.
 
 pub mod message;
+pub mod table;

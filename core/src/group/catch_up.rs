@@ -1,0 +1,274 @@
+//! Catch-up: a replica that is in no view fetches what others know to be committed, by ranges of the log
+//! or, where the log is gone, by a snapshot in pieces.
+//!
+//! Only committed slots come this way, with the statement that they are; neither the log view nor a mark
+//! rises by it (RULES S4). The pieces of a snapshot are the same bytes on every replica, so a download
+//! goes on with another one where the first left off.
+
+use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot};
+use crate::replica::{Event, FetchId};
+use crate::store::{Fetch, Fetched, Job, SlotRecord, Snapshot};
+use crate::time::{Span, Time};
+use alloc::vec;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+use super::join::{ANSWER_BYTES, chained, portion};
+use super::message::Message;
+use super::{Group, Output};
+
+/// How many pieces of a snapshot are asked for at once.
+const PIECES_ASKED: usize = 4;
+
+/// After so long without an answer somebody is asked again.
+const ANSWER_WITHIN: Span = Span::millis(100);
+
+/// What this replica is fetching.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CatchUp {
+    asked: Option<(MemberId, Time)>,
+    download: Option<Download>,
+}
+
+/// A snapshot, as far as it is here.
+#[derive(Clone, Debug)]
+struct Download {
+    slot: Slot,
+    head: Option<Snapshot>,
+    pieces: Vec<Option<Bytes>>,
+}
+
+/// What something is read from the store for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A member gathers the log that this ballot adopts.
+    Tail(Ballot),
+    /// A replica catches up.
+    Log,
+    /// A replica fetches this piece of the snapshot.
+    Piece(u32),
+}
+
+impl CatchUp {
+    pub(super) fn is_busy(&self) -> bool {
+        self.asked.is_some()
+    }
+}
+
+impl Group {
+    /// Asks for what others have committed and this replica has not, while it is in no view.
+    pub(super) fn step_catch_up(&mut self, now: Time) {
+        let behind = |committed: Slot| committed > self.log.committed();
+        if self.active || self.joining.is_some() {
+            self.catch_up.asked = None;
+            return;
+        }
+        if self.catch_up.asked.is_some_and(|(_, at)| now.since(at) < ANSWER_WITHIN) {
+            return;
+        }
+        let slow = self.catch_up.asked.take().map(|(member, _)| member);
+        let ahead =
+            self.detector.peers().filter(|(m, p)| self.detector.hears(now, *m) && behind(p.heartbeat.committed));
+        // Somebody else than the one who did not answer, if there is anybody.
+        let Some((best, _)) = ahead.max_by_key(|(m, p)| (Some(*m) != slow, p.heartbeat.committed)) else { return };
+        self.ask(now, best);
+    }
+
+    fn ask(&mut self, now: Time, member: MemberId) {
+        self.catch_up.asked = Some((member, now));
+        let to = MemberSet::of(member);
+        match &self.catch_up.download {
+            None => self.note(to, Message::WantLog(self.log.committed().next())),
+            Some(download) => {
+                let slot = download.slot;
+                let lacking = download.pieces.iter().enumerate().filter(|(_, piece)| piece.is_none());
+                let asked: Vec<usize> = lacking.map(|(index, _)| index).take(PIECES_ASKED).collect();
+                for index in asked {
+                    let index = u32::try_from(index).unwrap_or(u32::MAX);
+                    self.note(to, Message::WantPiece(slot, index));
+                }
+            }
+        }
+    }
+
+    /// Somebody wants committed slots.
+    pub(super) fn on_want_log(&mut self, from: MemberId, slot: Slot) {
+        if slot > self.log.committed() || slot == Slot(0) {
+            return;
+        }
+        if slot > self.log.base() {
+            let committed = self.log.committed();
+            let slots = portion(self.log.from(slot).take_while(|record| record.slot <= committed));
+            self.out.push_back(Output::Stream { to: from, message: Message::Slots(slots) });
+        } else if slot < self.oldest {
+            self.note(MemberSet::of(from), Message::Offer(self.snapshot));
+        } else {
+            self.fetch(Fetch::Slots { from: slot, bytes_max: ANSWER_BYTES }, from, Purpose::Log);
+        }
+    }
+
+    /// Committed slots of another replica.
+    pub(super) fn on_slots(&mut self, now: Time, from: MemberId, slots: Vec<SlotRecord>) {
+        if self.active || self.joining.is_some() || self.catch_up.asked.is_none_or(|(member, _)| member != from) {
+            return;
+        }
+        let committed = self.log.committed();
+        let news: Vec<SlotRecord> = slots.into_iter().filter(|record| record.slot > committed).collect();
+        let Some(last) = news.last().map(|record| record.slot) else { return };
+        let start = self.log.digest_at(committed).unwrap_or_default();
+        if chained(start, committed, &news).is_none() {
+            return self.refuse("slots that do not chain onto what is committed here");
+        }
+        let known = |record: &SlotRecord| self.log.digest_at(record.slot) == Some(record.digest);
+        let agreed = news.iter().take_while(|record| known(record)).last().map_or(committed, |record| record.slot);
+        if last > agreed {
+            // What stood here instead was never committed, and never will be.
+            self.log.truncate(agreed);
+            for record in news.iter().filter(|record| record.slot > agreed) {
+                self.log.push(record.clone());
+            }
+        }
+        self.log.commit(last);
+        self.stated = self.stated.max(last);
+        self.durable = self.durable.min(self.log.end());
+        let generation = self.generation;
+        self.event(Event::CaughtUp { slots: news.len() as u64, upto: last });
+        self.persist(now, Job::CatchUp { generation, slots: news });
+        self.catch_up.download = None;
+        self.catch_up.asked = None;
+        if self.detector.peer(from).is_some_and(|peer| peer.heartbeat.committed > last) {
+            self.ask(now, from);
+        }
+    }
+
+    /// The log is gone there, but a snapshot is to be had.
+    pub(super) fn on_offer(&mut self, now: Time, from: MemberId, slot: Slot) {
+        if self.active || slot <= self.log.committed() || self.catch_up.asked.is_none_or(|(member, _)| member != from) {
+            return;
+        }
+        if self.catch_up.download.as_ref().is_none_or(|download| download.slot < slot) {
+            self.catch_up.download = Some(Download { slot, head: None, pieces: vec![None] });
+        }
+        self.ask(now, from);
+    }
+
+    /// Somebody wants a piece of this replica's snapshot.
+    pub(super) fn on_want_piece(&mut self, from: MemberId, slot: Slot, index: u32) {
+        if slot == self.snapshot {
+            self.fetch(Fetch::Piece { slot, index }, from, Purpose::Piece(index));
+        } else if slot < self.snapshot {
+            self.note(MemberSet::of(from), Message::Offer(self.snapshot));
+        }
+    }
+
+    /// A piece of a snapshot.
+    pub(super) fn on_piece(&mut self, now: Time, from: MemberId, head: Snapshot, count: u32, index: u32, piece: Bytes) {
+        if self.active || self.joining.is_some() {
+            return;
+        }
+        let Some(download) = self.catch_up.download.as_mut().filter(|download| download.slot == head.slot) else {
+            return;
+        };
+        let count = usize::try_from(count).unwrap_or(0);
+        if download.head.as_ref().is_some_and(|known| *known != head) || count == 0 {
+            return self.refuse("piece of another snapshot than the one begun");
+        }
+        if download.head.is_none() {
+            download.head = Some(head);
+            download.pieces = vec![None; count];
+        }
+        let Some(place) = usize::try_from(index).ok().and_then(|index| download.pieces.get_mut(index)) else {
+            return self.refuse("piece that the snapshot does not have");
+        };
+        *place = Some(piece);
+        if download.pieces.iter().all(Option::is_some) {
+            let Some(download) = self.catch_up.download.take() else { return };
+            self.catch_up.asked = None;
+            if let Some(mut snapshot) = download.head {
+                snapshot.pieces = download.pieces.into_iter().flatten().collect();
+                self.out.push_back(Output::Restore(snapshot));
+            }
+        } else if download.pieces.iter().filter(|piece| piece.is_some()).count() % PIECES_ASKED == 0 {
+            self.ask(now, from);
+        }
+    }
+
+    /// The machine was restored from this snapshot: it becomes the base of the log.
+    pub fn adopt(&mut self, now: Time, snapshot: Snapshot) {
+        if self.stopped || self.active || self.joining.is_some() || snapshot.slot <= self.log.committed() {
+            return;
+        }
+        self.log.rebase(&snapshot);
+        self.clock.anchor(now, snapshot.clock);
+        self.stated = snapshot.slot;
+        self.durable = snapshot.slot;
+        self.deliver_asked = snapshot.slot;
+        self.archived = snapshot.slot;
+        self.oldest = snapshot.slot.next();
+        self.snapshot = snapshot.slot;
+        self.snapshot_is_durable = false;
+        self.state = snapshot.state;
+        self.positions.clone_from(&snapshot.positions);
+        // RULES S2: what the snapshot orders must not be submitted again.
+        let me = self.options.me;
+        if let Some(position) = snapshot.positions.iter().find(|p| p.origin == me) {
+            let missed = self.own.skipped(position.view, position.number);
+            if !missed.is_empty() {
+                self.out.push_back(Output::Missed(missed));
+            }
+        }
+        self.event(Event::Restored { slot: snapshot.slot, digest: snapshot.digest, state: snapshot.state });
+        let generation = self.generation;
+        self.persist(now, Job::Adopt { generation, snapshot });
+    }
+
+    /// The store has read what somebody asked for.
+    pub(super) fn on_fetched(&mut self, id: FetchId, fetched: Fetched) {
+        let Some(index) = self.fetches.iter().position(|(known, _, _)| *known == id) else { return };
+        let (_, to, purpose) = self.fetches.swap_remove(index);
+        let message = match (fetched, purpose) {
+            (Fetched::Slots(slots), Purpose::Tail(ballot)) if !slots.is_empty() => {
+                Message::Tail(ballot, portion(slots.iter()))
+            }
+            (Fetched::Slots(slots), Purpose::Log) if !slots.is_empty() => Message::Slots(portion(slots.iter())),
+            (Fetched::Piece(Some((head, count, piece))), Purpose::Piece(index)) => {
+                Message::Piece(head, count, index, piece)
+            }
+            // It is gone here: there is a newer snapshot.
+            (Fetched::Slots(_) | Fetched::Piece(_), Purpose::Tail(_) | Purpose::Log | Purpose::Piece(_)) => {
+                return self.note(MemberSet::of(to), Message::Offer(self.snapshot));
+            }
+        };
+        self.out.push_back(Output::Stream { to, message });
+    }
+
+    /// This replica's own snapshot is durable.
+    pub(super) fn on_snapshotted(&mut self, now: Time, slot: Slot) {
+        if slot == self.snapshot {
+            self.snapshot_is_durable = true;
+        }
+        self.compare_state(now);
+    }
+
+    /// Compares the state at the newest snapshot with what others report: the log below is cut only when
+    /// a quorum has the same state there (RULES S17), and who differs from a quorum stops.
+    pub(super) fn compare_state(&mut self, now: Time) {
+        let (slot, state): (Slot, Digest) = (self.snapshot, self.state);
+        if slot == Slot(0) {
+            return;
+        }
+        let at_slot = |same: bool| -> MemberSet {
+            let there = self.detector.peers().filter(|(_, p)| p.heartbeat.snapshot == slot);
+            there.filter(|(_, p)| (p.heartbeat.state == state) == same).map(|(m, _)| m).collect()
+        };
+        if self.configuration.is_quorum(at_slot(false)) {
+            return self.stop("its state differs from that of a quorum");
+        }
+        let below = Slot(slot.0.saturating_sub(self.options.log_keep) + 1);
+        let agreed = self.configuration.is_quorum(at_slot(true).with(self.options.me));
+        if self.snapshot_is_durable && agreed && below > self.oldest && below <= self.archived {
+            self.oldest = below;
+            self.persist(now, Job::Cut { below });
+        }
+    }
+}

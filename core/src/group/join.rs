@@ -1,0 +1,347 @@
+//! A member's side of a view change: promise, gather the adopted log, install it as a whole.
+//!
+//! What always holds:
+//! - from the moment that a ballot is accepted nothing is sequenced, appended or marked here (RULES S9);
+//! - an install is executed only under a durable promise of exactly its ballot, over a lower log view
+//!   (RULES S3); a member keeps only what agrees with the donor's log by chained digest (RULES S11).
+
+use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot};
+use crate::replica::Event;
+use crate::store::{Fetch, Generation, Job, JobId, SlotRecord};
+use crate::time::Time;
+use alloc::vec::Vec;
+
+use super::catch_up::Purpose;
+use super::change::Change;
+use super::message::{Install, Message, Promise, SLOTS_PER_MESSAGE_MAX};
+use super::order::Ordering;
+use super::{Group, Output, content, epoch};
+
+/// How many bytes of slots one answer carries.
+pub(super) const ANSWER_BYTES: usize = 256 << 10;
+
+/// An install that this replica is about to execute.
+#[derive(Clone, Debug)]
+pub(super) struct Joining {
+    pub(super) install: Install,
+    /// Who is asked for what is lacking.
+    source: MemberId,
+    /// The last slot of the own log that stays.
+    keep: Slot,
+    /// What follows it, as far as it is here.
+    slots: Vec<SlotRecord>,
+    /// Set when it is in the store's hands.
+    job: Option<JobId>,
+    since: Time,
+    again: Time,
+}
+
+impl Joining {
+    fn reached(&self) -> Slot {
+        self.slots.last().map_or(self.keep, |record| record.slot)
+    }
+}
+
+impl Group {
+    /// Somebody wants a promise.
+    pub(super) fn on_prepare(&mut self, now: Time, from: MemberId, ballot: Ballot) {
+        if ballot.proposer != Some(from) {
+            return self.refuse("prepare of another's ballot");
+        }
+        if !self.votes() {
+            return;
+        }
+        self.raise_highest(ballot);
+        if ballot > self.highest {
+            return;
+        }
+        let accepted = self.promising.map_or(self.promise, |(accepted, _)| accepted.max(self.promise));
+        if ballot > accepted {
+            if !matches!(self.change, Change::Idle) {
+                self.change = Change::Idle;
+            }
+            self.quiet_until = now + self.options.timing.failure;
+            self.accept(now, ballot);
+        } else if ballot == self.promise && self.view().ballot < ballot {
+            let promise = self.own_promise(now, ballot);
+            self.note(MemberSet::of(from), Message::Promise(promise));
+        } else if ballot < accepted {
+            self.note(MemberSet::of(from), Message::Outbid(accepted));
+        }
+    }
+
+    /// Promises `ballot`: stops at once, and hands the promise to the store behind all slots.
+    pub(super) fn accept(&mut self, now: Time, ballot: Ballot) {
+        self.last_slow = self.slow(now);
+        self.leave_view();
+        self.hand_over_slots(now);
+        self.highest = self.highest.max(ballot);
+        if self.joining.as_ref().is_some_and(|joining| joining.job.is_none()) {
+            self.joining = None;
+        }
+        let job = self.persist(now, Job::Promise { ballot });
+        self.promising = Some((ballot, job));
+    }
+
+    /// Takes no further part in the present view.
+    pub(super) fn leave_view(&mut self) {
+        if self.active {
+            self.active = false;
+            self.opened = false;
+            let view = self.view().ballot;
+            self.out.push_back(Output::Leave);
+            self.event(Event::Left { view });
+        }
+    }
+
+    /// A promise is durable: now it may be spoken.
+    pub(super) fn finish_promising(&mut self, now: Time, job: JobId) {
+        let Some((ballot, promised)) = self.promising else { return };
+        if job < promised {
+            return;
+        }
+        self.promising = None;
+        self.promise = ballot;
+        self.event(Event::Promised { ballot });
+        match ballot.proposer {
+            Some(proposer) if proposer == self.options.me => self.prepare(now),
+            Some(proposer) => {
+                let promise = self.own_promise(now, ballot);
+                self.note(MemberSet::of(proposer), Message::Promise(promise));
+            }
+            None => {}
+        }
+    }
+
+    /// This replica's answer: the log as it is now, all of which was handed to the store before the
+    /// promise (RULES S9).
+    pub(super) fn own_promise(&self, now: Time, ballot: Ballot) -> Promise {
+        Promise {
+            ballot,
+            log_view: self.view().ballot,
+            end: self.log.end(),
+            digest: self.log.end_digest(),
+            committed: self.log.committed(),
+            store: self.store,
+            boot: self.boot,
+            configuration: self.configuration.clone(),
+            hears: self.detector.heard(now),
+            slow: self.last_slow,
+        }
+    }
+
+    /// The outcome of a ballot.
+    pub(super) fn on_install(&mut self, now: Time, from: MemberId, install: Install) {
+        let ballot = install.view.ballot;
+        let me = self.options.me;
+        if ballot.proposer != Some(from) {
+            return self.refuse("install of another's ballot");
+        }
+        if ballot == self.view().ballot {
+            // Installed already: only the answer is said again.
+            return self.out.push_back(Output::Nudge(self.view().set().without(me)));
+        }
+        let mine = install.view.participant(me).is_some_and(|p| p.store == self.store && p.boot == self.boot);
+        if self.promise != ballot || self.promising.is_some() || self.view().ballot > ballot {
+            return self.refuse("install without a promise of it");
+        }
+        if !mine {
+            return self.refuse("install of a view without this boot");
+        }
+        if self.joining.is_none() {
+            self.join(now, install, from);
+        }
+    }
+
+    /// Begins to execute an install; what the own log lacks comes from `source`.
+    pub(super) fn join(&mut self, now: Time, install: Install, source: MemberId) {
+        let keep = self.agreed_prefix(&install);
+        self.joining = Some(Joining { install, source, keep, slots: Vec::new(), job: None, since: now, again: now });
+        self.step_joining(now);
+    }
+
+    /// How much of the own log certainly agrees with the adopted one.
+    fn agreed_prefix(&self, install: &Install) -> Slot {
+        if self.log.digest_at(install.end) == Some(install.digest) {
+            return install.end;
+        }
+        // Logs with the same log view are prefixes of one another; the digest at the end will prove it.
+        if self.view().ballot == install.log_view && self.log.end() < install.end {
+            return self.log.end();
+        }
+        self.log.committed()
+    }
+
+    /// Asks again for what is lacking; gives up an install that takes too long.
+    pub(super) fn step_joining(&mut self, now: Time) {
+        let Some(joining) = &mut self.joining else { return };
+        if joining.job.is_some() {
+            return;
+        }
+        if now.since(joining.since) > self.options.timing.failure.times(4) {
+            self.joining = None;
+            return;
+        }
+        if joining.reached() >= joining.install.end {
+            return self.finish_gathering(now);
+        }
+        if now >= joining.again {
+            joining.again = now + self.options.timing.repeat.times(5);
+            let want = Message::WantTail(joining.install.view.ballot, joining.reached().next());
+            let source = joining.source;
+            self.note(MemberSet::of(source), want);
+        }
+    }
+
+    /// A part of the adopted log.
+    pub(super) fn on_tail(&mut self, now: Time, from: MemberId, ballot: Ballot, slots: Vec<SlotRecord>) {
+        let Some(joining) = &mut self.joining else { return };
+        if joining.install.view.ballot != ballot || joining.source != from || joining.job.is_some() {
+            return;
+        }
+        for record in slots {
+            if record.slot == joining.reached().next() && record.slot <= joining.install.end {
+                joining.slots.push(record);
+                joining.again = now;
+            }
+        }
+        self.step_joining(now);
+    }
+
+    /// All is here: if it chains up to the digest of the install, it goes to the store.
+    fn finish_gathering(&mut self, now: Time) {
+        let Some(joining) = &mut self.joining else { return };
+        let start = self.log.digest_at(joining.keep);
+        let proven =
+            start.and_then(|digest| chained(digest, joining.keep, &joining.slots)) == Some(joining.install.digest);
+        if !proven {
+            joining.slots.clear();
+            if joining.keep > self.log.committed() {
+                // The logs differ further down than the views told: fetch all that may differ.
+                joining.keep = self.log.committed();
+                joining.again = now;
+            } else {
+                self.joining = None;
+                self.refuse("adopted log that does not chain onto what is committed here");
+            }
+            return;
+        }
+        let install = joining.install.clone();
+        let (keep, slots) = (joining.keep, joining.slots.clone());
+        // What is known to be committed is catch-up, on the disk before the install (DESIGN section 6).
+        let known = install.committed.max(self.log.committed());
+        let caught_up: Vec<SlotRecord> = slots.iter().filter(|r| r.slot <= known).cloned().collect();
+        let generation = self.generation;
+        let mut install_keep = keep;
+        if let Some(last) = caught_up.last() {
+            install_keep = last.slot;
+            self.persist(now, Job::CatchUp { generation, slots: caught_up });
+        }
+        self.generation = Generation(self.generation.0 + 1);
+        let job = Job::Install {
+            generation: self.generation,
+            view: install.view.clone(),
+            configuration: install.configuration.clone(),
+            keep: install_keep,
+            slots: slots.into_iter().filter(|r| r.slot > install_keep).collect(),
+        };
+        let job = self.persist(now, job);
+        if let Some(joining) = &mut self.joining {
+            joining.job = Some(job);
+        }
+        if install.view.ballot.proposer == Some(self.options.me) {
+            self.announce_install(now);
+        }
+    }
+
+    /// The install is durable: this replica is in the new view.
+    pub(super) fn finish_joining(&mut self, now: Time, job: JobId) {
+        if self.joining.as_ref().is_none_or(|joining| joining.job.is_none_or(|mine| mine > job)) {
+            return;
+        }
+        let Some(Joining { install, keep, slots, .. }) = self.joining.take() else { return };
+        let former = self.view().clone();
+        let cut = self.log.truncate(keep);
+        for record in slots {
+            self.log.push(record);
+        }
+        self.log.commit(install.committed.min(self.log.end()));
+        self.stated = self.stated.max(self.log.committed());
+        self.configuration = install.configuration;
+        self.durable = install.end;
+        self.installed_at = now;
+        self.opened = false;
+        self.ordering = Ordering::new(install.view);
+        self.ordering.installed.insert(self.options.me);
+        self.ordering.mark(self.options.me, install.end);
+        self.clock.anchor(now, self.log.end_clock());
+        self.turns.begin(now, self.view().set(), self.view().ring.iter().copied().collect());
+        let superseded = self.promising.is_some() || self.promise > self.view().ballot;
+        self.active = !superseded;
+        let view = self.view().clone();
+        let me = self.options.me;
+        for gone in former.members.iter().filter(|p| p.member != me && view.participant(p.member).is_none()) {
+            if !former.ballot.is_none() && former.participant(me).is_some_and(|p| p.boot == self.boot) {
+                self.detector.dropped(now, gone.member);
+            }
+        }
+        self.event(Event::Installed {
+            view: view.ballot,
+            members: view.set(),
+            ring: view.ring.iter().copied().collect(),
+            end: install.end,
+            cut,
+        });
+        self.own.settle(me, &self.log);
+        self.restart_reads();
+        if self.active {
+            self.wants_since = None;
+            self.out.push_back(Output::Enter { epoch: epoch(view.ballot), members: view.set().without(me) });
+            self.out.push_back(Output::Nudge(view.set().without(me)));
+        }
+        self.heartbeat_at = now;
+    }
+
+    /// A member lacks slots of the log that a ballot adopts. Who holds it is the donor, who has promised
+    /// that ballot and stands still, or the proposer, who has gathered it.
+    pub(super) fn on_want_tail(&mut self, from: MemberId, ballot: Ballot, slot: Slot) {
+        let gathered = self.joining.as_ref().filter(|j| j.install.view.ballot == ballot && j.job.is_some());
+        if gathered.is_none() && self.promise != ballot && self.view().ballot != ballot {
+            return self.refuse("tail of a ballot that is not promised here");
+        }
+        let keep = gathered.map_or(self.log.end(), |joining| joining.keep);
+        if slot <= self.log.base() {
+            return self.fetch(Fetch::Slots { from: slot, bytes_max: ANSWER_BYTES }, from, Purpose::Tail(ballot));
+        }
+        let own = self.log.from(slot).take_while(|record| record.slot <= keep);
+        let staged = gathered.into_iter().flat_map(|j| j.slots.iter()).filter(|record| record.slot >= slot);
+        let slots = portion(own.chain(staged));
+        if !slots.is_empty() {
+            self.out.push_back(Output::Stream { to: from, message: Message::Tail(ballot, slots) });
+        }
+    }
+}
+
+/// As many slots as fit one answer, at least one.
+pub(super) fn portion<'a>(slots: impl Iterator<Item = &'a SlotRecord>) -> Vec<SlotRecord> {
+    let mut bytes = 0;
+    let fits = |record: &&SlotRecord| {
+        let first = bytes == 0;
+        bytes += record.content.len() + 64;
+        first || bytes <= ANSWER_BYTES
+    };
+    slots.take(SLOTS_PER_MESSAGE_MAX).take_while(fits).cloned().collect()
+}
+
+/// The digest at the end of `slots`, if they follow `keep` and each chains onto the one before.
+pub(super) fn chained(mut digest: Digest, keep: Slot, slots: &[SlotRecord]) -> Option<Digest> {
+    let mut slot = keep;
+    for record in slots {
+        slot = slot.next();
+        digest = content::chain(digest, record.slot, record.view, record.clock, &record.content);
+        if record.slot != slot || record.digest != digest {
+            return None;
+        }
+    }
+    Some(digest)
+}

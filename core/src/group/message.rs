@@ -1,0 +1,348 @@
+//! What the groups of two replicas say to each other, and the bytes of it.
+//!
+//! Three ways lead there (see `link`): *broadcast* messages are reliable and in order within a view;
+//! *notes* are small, may be lost or come twice, and are said again until they are answered; *stream*
+//! messages are bulk, reliable and in order between two boots.
+
+use crate::ids::{Ballot, BootId, Configuration, Digest, MEMBERS_MAX, MemberId, MemberSet, Slot, StoreId, View};
+use crate::store::{Position, SlotRecord, Snapshot};
+use crate::time::SlotClock;
+use crate::wire::{Malformed, Reader, Writer};
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// The most slots that one stream message may carry.
+pub const SLOTS_PER_MESSAGE_MAX: usize = 4_096;
+
+/// The most pieces that a snapshot may have: 48 GiB of state.
+pub const PIECES_MAX: usize = 1 << 20;
+
+/// What the next sequencer says: slot `slot` holds these requests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sequence {
+    /// The slot.
+    pub slot: Slot,
+    /// Its clock reading.
+    pub clock: SlotClock,
+    /// The chained digest with it.
+    pub digest: Digest,
+    /// How many further requests of which origin, by rising id.
+    pub takes: Vec<(MemberId, u64)>,
+}
+
+/// What a replica says of itself all the time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Heartbeat {
+    /// Its log view.
+    pub view: Ballot,
+    /// Whether it takes part in that view: it is named in it and has promised nothing higher.
+    pub active: bool,
+    /// The highest ballot that it knows of.
+    pub highest: Ballot,
+    /// The end of its log.
+    pub end: Slot,
+    /// How far it knows the log to be committed.
+    pub committed: Slot,
+    /// Whom it hears.
+    pub hears: MemberSet,
+    /// The age of its oldest unfinished store job, in milliseconds.
+    pub job_age_ms: u64,
+    /// Whom it waits for while ordering stands still.
+    pub waits_for: MemberSet,
+    /// Whose turns it finds slow.
+    pub slow: MemberSet,
+    /// Its newest snapshot, and the digest of the machine's state there.
+    pub snapshot: Slot,
+    /// See `snapshot`.
+    pub state: Digest,
+}
+
+/// Before a view change: does a quorum see it the same way? Nothing is promised by asking.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// Tells the answers apart.
+    pub nonce: u64,
+    /// The asker's log view.
+    pub view: Ballot,
+    /// Whom the asker misses.
+    pub missing: MemberSet,
+    /// Whom it would take into a new view.
+    pub proposed: MemberSet,
+    /// Whom of those it would keep off the ring.
+    pub slow: MemberSet,
+}
+
+/// The answer to a [`Question`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Opinion {
+    /// The question.
+    pub nonce: u64,
+    /// Whether the answerer would go along.
+    pub agrees: bool,
+    /// The highest ballot that it knows of.
+    pub highest: Ballot,
+}
+
+/// The answer to a prepare: the promise is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// The ballot.
+    pub ballot: Ballot,
+    /// The answerer's log view.
+    pub log_view: Ballot,
+    /// The end of its log, covering all that it ever handed to its store.
+    pub end: Slot,
+    /// The chained digest there.
+    pub digest: Digest,
+    /// How far it knows the log to be committed.
+    pub committed: Slot,
+    /// Its store.
+    pub store: StoreId,
+    /// Its boot.
+    pub boot: BootId,
+    /// The configuration that its log holds.
+    pub configuration: Configuration,
+    /// Whom it hears.
+    pub hears: MemberSet,
+    /// Whose turns it finds slow.
+    pub slow: MemberSet,
+}
+
+/// The outcome of a ballot. There is one for a ballot, whatever happens (RULES S3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Install {
+    /// The view.
+    pub view: View,
+    /// The cluster as of this view.
+    pub configuration: Configuration,
+    /// The log view of the donor.
+    pub log_view: Ballot,
+    /// The end of the adopted log.
+    pub end: Slot,
+    /// The chained digest there.
+    pub digest: Digest,
+    /// A slot up to which the proposer knows the adopted log to be committed.
+    pub committed: Slot,
+}
+
+/// Everything that groups say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Broadcast: the first message of an origin in a view.
+    Begin(Ballot),
+    /// Broadcast: the next request of the sender.
+    Body(Bytes),
+    /// Broadcast: the next slot.
+    Sequence(Sequence),
+    /// Note.
+    Heartbeat(Heartbeat),
+    /// Note.
+    Question(Question),
+    /// Note.
+    Opinion(Opinion),
+    /// Note: promise this ballot.
+    Prepare(Ballot),
+    /// Note.
+    Promise(Promise),
+    /// Note: a ballot was refused, this higher one stands.
+    Outbid(Ballot),
+    /// Note.
+    Install(Install),
+    /// Note: send the log from here on, as this ballot adopts it.
+    WantTail(Ballot, Slot),
+    /// Stream: what was wanted, with the ballot.
+    Tail(Ballot, Vec<SlotRecord>),
+    /// Note: send committed slots from here on.
+    WantLog(Slot),
+    /// Stream: committed slots.
+    Slots(Vec<SlotRecord>),
+    /// Note: the log from there on is gone; there is a snapshot at this slot.
+    Offer(Slot),
+    /// Note: send this piece of the snapshot at this slot.
+    WantPiece(Slot, u32),
+    /// Stream: a piece, with the snapshot's head (without pieces), how many there are, and its index.
+    Piece(Snapshot, u32, u32, Bytes),
+    /// Note: does this view still stand, and how far is it durable with you? (nonce, view)
+    AskRead(u64, Ballot),
+    /// Note: it stands; durable up to there. (nonce, slot)
+    ReadMark(u64, Slot),
+}
+
+impl Message {
+    /// Appends the bytes of this message.
+    pub fn encode(&self, w: &mut Writer) {
+        match self {
+            Message::Body(body) => w.u8(1).raw(body),
+            Message::Sequence(s) => {
+                w.u8(2).slot(s.slot).u64(s.clock.0).digest(s.digest).u64(s.takes.len() as u64);
+                for (origin, count) in &s.takes {
+                    w.member(*origin).u64(*count);
+                }
+                w
+            }
+            Message::Begin(ballot) => w.u8(3).ballot(*ballot),
+            Message::Heartbeat(h) => w
+                .u8(4)
+                .ballot(h.view)
+                .u8(u8::from(h.active))
+                .ballot(h.highest)
+                .slot(h.end)
+                .slot(h.committed)
+                .members(h.hears)
+                .u64(h.job_age_ms)
+                .members(h.waits_for)
+                .members(h.slow)
+                .slot(h.snapshot)
+                .digest(h.state),
+            Message::Question(q) => {
+                w.u8(5).u64(q.nonce).ballot(q.view).members(q.missing).members(q.proposed).members(q.slow)
+            }
+            Message::Opinion(o) => w.u8(6).u64(o.nonce).u8(u8::from(o.agrees)).ballot(o.highest),
+            Message::Prepare(ballot) => w.u8(7).ballot(*ballot),
+            Message::Promise(p) => w
+                .u8(8)
+                .ballot(p.ballot)
+                .ballot(p.log_view)
+                .slot(p.end)
+                .digest(p.digest)
+                .slot(p.committed)
+                .raw(&p.store.0)
+                .raw(&p.boot.0)
+                .configuration(&p.configuration)
+                .members(p.hears)
+                .members(p.slow),
+            Message::Outbid(ballot) => w.u8(9).ballot(*ballot),
+            Message::Install(i) => w
+                .u8(10)
+                .view(&i.view)
+                .configuration(&i.configuration)
+                .ballot(i.log_view)
+                .slot(i.end)
+                .digest(i.digest)
+                .slot(i.committed),
+            Message::WantTail(ballot, from) => w.u8(11).ballot(*ballot).slot(*from),
+            Message::Tail(ballot, slots) => records(w.u8(12).ballot(*ballot), slots),
+            Message::WantLog(from) => w.u8(13).slot(*from),
+            Message::Slots(slots) => records(w.u8(14), slots),
+            Message::Offer(slot) => w.u8(15).slot(*slot),
+            Message::WantPiece(slot, index) => w.u8(16).slot(*slot).u64(u64::from(*index)),
+            Message::Piece(head, count, index, piece) => {
+                write_head(w.u8(17), head).u64(u64::from(*count)).u64(u64::from(*index)).bytes(piece)
+            }
+            Message::AskRead(nonce, ballot) => w.u8(18).u64(*nonce).ballot(*ballot),
+            Message::ReadMark(nonce, slot) => w.u8(19).u64(*nonce).slot(*slot),
+        };
+    }
+
+    /// Reads a message that takes up all of `bytes`.
+    pub fn decode(bytes: Bytes) -> Result<Message, Malformed> {
+        let mut r = Reader::new(bytes);
+        let message = match r.u8()? {
+            1 => return Ok(Message::Body(r.rest())),
+            2 => Message::Sequence(Sequence {
+                slot: r.slot()?,
+                clock: SlotClock(r.u64()?),
+                digest: r.digest()?,
+                takes: read_takes(&mut r)?,
+            }),
+            3 => Message::Begin(r.ballot()?),
+            4 => Message::Heartbeat(Heartbeat {
+                view: r.ballot()?,
+                active: r.u8()? != 0,
+                highest: r.ballot()?,
+                end: r.slot()?,
+                committed: r.slot()?,
+                hears: r.members()?,
+                job_age_ms: r.u64()?,
+                waits_for: r.members()?,
+                slow: r.members()?,
+                snapshot: r.slot()?,
+                state: r.digest()?,
+            }),
+            5 => Message::Question(Question {
+                nonce: r.u64()?,
+                view: r.ballot()?,
+                missing: r.members()?,
+                proposed: r.members()?,
+                slow: r.members()?,
+            }),
+            6 => Message::Opinion(Opinion { nonce: r.u64()?, agrees: r.u8()? != 0, highest: r.ballot()? }),
+            7 => Message::Prepare(r.ballot()?),
+            8 => Message::Promise(Promise {
+                ballot: r.ballot()?,
+                log_view: r.ballot()?,
+                end: r.slot()?,
+                digest: r.digest()?,
+                committed: r.slot()?,
+                store: StoreId(r.array()?),
+                boot: BootId(r.array()?),
+                configuration: r.configuration()?,
+                hears: r.members()?,
+                slow: r.members()?,
+            }),
+            9 => Message::Outbid(r.ballot()?),
+            10 => Message::Install(Install {
+                view: r.view()?,
+                configuration: r.configuration()?,
+                log_view: r.ballot()?,
+                end: r.slot()?,
+                digest: r.digest()?,
+                committed: r.slot()?,
+            }),
+            11 => Message::WantTail(r.ballot()?, r.slot()?),
+            12 => Message::Tail(r.ballot()?, read_records(&mut r)?),
+            13 => Message::WantLog(r.slot()?),
+            14 => Message::Slots(read_records(&mut r)?),
+            15 => Message::Offer(r.slot()?),
+            16 => Message::WantPiece(r.slot()?, index(&mut r)?),
+            17 => Message::Piece(read_head(&mut r)?, index(&mut r)?, index(&mut r)?, r.bytes()?),
+            18 => Message::AskRead(r.u64()?, r.ballot()?),
+            19 => Message::ReadMark(r.u64()?, r.slot()?),
+            _ => return Err(Malformed),
+        };
+        if r.remaining() == 0 { Ok(message) } else { Err(Malformed) }
+    }
+}
+
+fn records<'w>(w: &'w mut Writer, slots: &[SlotRecord]) -> &'w mut Writer {
+    w.u64(slots.len() as u64);
+    for record in slots {
+        w.record(record);
+    }
+    w
+}
+
+fn write_head<'w>(w: &'w mut Writer, head: &Snapshot) -> &'w mut Writer {
+    w.slot(head.slot).digest(head.digest).u64(head.clock.0).configuration(&head.configuration);
+    w.u64(head.positions.len() as u64);
+    for p in &head.positions {
+        w.member(p.origin).ballot(p.view).u64(p.number);
+    }
+    w.digest(head.state)
+}
+
+fn read_head(r: &mut Reader) -> Result<Snapshot, Malformed> {
+    let slot = r.slot()?;
+    let digest = r.digest()?;
+    let clock = SlotClock(r.u64()?);
+    let configuration = r.configuration()?;
+    let n = r.count(64)?;
+    let positions = (0..n)
+        .map(|_| Ok(Position { origin: r.member()?, view: r.ballot()?, number: r.u64()? }))
+        .collect::<Result<Vec<_>, Malformed>>()?;
+    Ok(Snapshot { slot, digest, clock, configuration, positions, state: r.digest()?, pieces: Vec::new() })
+}
+
+fn read_takes(r: &mut Reader) -> Result<Vec<(MemberId, u64)>, Malformed> {
+    let n = r.count(MEMBERS_MAX)?;
+    (0..n).map(|_| Ok((r.member()?, r.u64()?))).collect()
+}
+
+fn read_records(r: &mut Reader) -> Result<Vec<SlotRecord>, Malformed> {
+    let n = r.count(SLOTS_PER_MESSAGE_MAX)?;
+    (0..n).map(|_| r.record()).collect()
+}
+
+fn index(r: &mut Reader) -> Result<u32, Malformed> {
+    u32::try_from(r.count(PIECES_MAX)?).map_err(|_| Malformed)
+}

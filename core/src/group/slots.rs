@@ -1,0 +1,264 @@
+//! Slots of the present view: sequenced, completed, durable, committed, delivered.
+
+use crate::ids::{Ballot, MemberId, MemberSet, Slot};
+use crate::replica::Event;
+use crate::store::{Generation, Job, JobId, Position, SlotRecord, Snapshot};
+use crate::time::{SlotClock, Span, Time};
+use crate::wire::{Malformed, Reader, Writer};
+use bytes::Bytes;
+
+use super::message::Message;
+use super::own::Token;
+use super::{Delivery, Group, Output, content, epoch};
+
+/// How many slots may be sequenced and not committed: enough to fill the way to the disks and back.
+const PIPELINE_SLOTS: u64 = 32;
+
+/// How many bytes may be sequenced and not committed: a view change may have to send them all.
+const UNCOMMITTED_BYTES: usize = 16 << 20;
+
+/// A sequencer whose store has this many groups waiting waits too: its slot would only wait there, and
+/// grows meanwhile (RULES P2).
+const STORE_GROUPS_WAITING: usize = 2;
+
+/// But not for a store that takes this long: a slow disk must not slow the others' turns.
+const STORE_PATIENCE: Span = Span::millis(5);
+
+impl Group {
+    /// Does what has become possible: completes slots, takes its turn, hands slots to the store, commits.
+    pub fn settle(&mut self, now: Time) {
+        if self.stopped {
+            return;
+        }
+        if self.active {
+            self.open_view(now);
+            self.complete_slots(now);
+            if self.opened {
+                self.send_own();
+                while self.active && self.may_sequence(now) {
+                    self.sequence(now);
+                }
+            }
+        }
+        self.hand_over_slots(now);
+        self.commit_slots(now);
+        self.settle_reads(now);
+    }
+
+    /// The marks of this replica, for every packet: `durable, committed, clock reading`.
+    pub fn trailer(&self, now: Time, w: &mut Writer) {
+        w.slot(self.durable).slot(self.log.committed()).u64(self.clock.reading(now).0);
+    }
+
+    /// The trailer of a packet of `from`, whose packet named `from_epoch`. Marks count only for the log
+    /// view of the one who counts, and only from the boot that this view names (RULES S4).
+    pub fn on_trailer(&mut self, from: MemberId, from_epoch: u64, trailer: Bytes) {
+        if self.stopped || from_epoch != epoch(self.view().ballot) {
+            return;
+        }
+        let boot = self.detector.peer(from).and_then(|peer| peer.boot);
+        let Some(participant) = self.view().participant(from) else { return };
+        if boot != Some(participant.boot) {
+            return;
+        }
+        let mut r = Reader::new(trailer);
+        let mut read =
+            || -> Result<(Slot, Slot, SlotClock), Malformed> { Ok((r.slot()?, r.slot()?, SlotClock(r.u64()?))) };
+        let Ok((durable, _committed, reading)) = read() else { return self.refuse("malformed trailer") };
+        self.ordering.installed.insert(from);
+        self.ordering.mark(from, durable);
+        self.clock.heard(from, reading);
+    }
+
+    /// The next committed slot, in order.
+    pub fn deliver(&mut self) -> Option<Delivery> {
+        let record = self.log.deliver()?;
+        let view = (record.slot > self.stated).then_some(self.view().ballot);
+        if let Ok(requests) = content::requests(&record.content) {
+            for range in requests.ranges() {
+                let position =
+                    Position { origin: range.origin, view: record.view, number: range.from + range.count - 1 };
+                match self.positions.iter_mut().find(|p| p.origin == range.origin) {
+                    Some(known) => *known = position,
+                    None => {
+                        self.positions.push(position);
+                        self.positions.sort_by_key(|p| p.origin);
+                    }
+                }
+            }
+        }
+        Some(Delivery { record, view })
+    }
+
+    /// If this request of a delivered slot is an own one: its token.
+    pub fn own_token(&mut self, view: Ballot, origin: MemberId, number: u64) -> Option<Token> {
+        if origin == self.options.me { self.own.delivered(view, number) } else { None }
+    }
+
+    /// The machine was brought to this point: here is its snapshot, complete but for what group knows.
+    pub fn take_snapshot(&mut self, now: Time, record: &SlotRecord, mut snapshot: Snapshot) {
+        assert_eq!(record.slot, self.log.delivered(), "a snapshot is of what was delivered last");
+        snapshot.slot = record.slot;
+        snapshot.digest = record.digest;
+        snapshot.clock = record.clock;
+        snapshot.configuration = self.configuration.clone();
+        snapshot.positions = self.positions.clone();
+        self.deliver_to_store(now);
+        self.state = snapshot.state;
+        self.snapshot = snapshot.slot;
+        self.snapshot_is_durable = false;
+        self.persist(now, Job::Snapshot { snapshot });
+    }
+
+    /// Tells the store what is committed.
+    fn deliver_to_store(&mut self, now: Time) {
+        let upto = self.log.committed();
+        if upto > self.deliver_asked {
+            self.deliver_asked = upto;
+            self.persist(now, Job::Deliver { upto });
+        }
+    }
+
+    pub(super) fn on_durable(&mut self, now: Time, job: JobId, generation: Generation, end: Slot) {
+        while self.outstanding.front().is_some_and(|(id, _)| *id <= job) {
+            self.outstanding.pop_front();
+        }
+        self.finish_joining(now, job);
+        self.finish_promising(now, job);
+        // From the moment that a higher promise was accepted no mark rises (RULES S9), and a report about
+        // an older log must not count for this one (RULES S8).
+        if self.active && generation == self.generation && end > self.durable {
+            let before = self.durable;
+            self.durable = end;
+            self.ordering.mark(self.options.me, end);
+            self.nudge_origins(before);
+        }
+    }
+
+    /// Hands complete slots to the store, many at once.
+    pub(super) fn hand_over_slots(&mut self, now: Time) {
+        if !self.to_append.is_empty() {
+            let slots = core::mem::take(&mut self.to_append);
+            let generation = self.generation;
+            self.persist(now, Job::Append { generation, slots });
+        }
+    }
+
+    /// All members have installed: slots may be sequenced (RULES L9: each sees that for itself).
+    fn open_view(&mut self, now: Time) {
+        if self.opened || !self.ordering.is_open() {
+            return;
+        }
+        self.opened = true;
+        self.failures = 0;
+        self.progress_at = now;
+        let ballot = self.view().ballot;
+        self.event(Event::Opened { view: ballot });
+        if self.view().members.len() > 1 {
+            self.out.push_back(Output::Broadcast(Message::Begin(ballot)));
+        }
+    }
+
+    /// Numbers and sends the own requests that have not been sent in this view.
+    fn send_own(&mut self) {
+        let ballot = self.view().ballot;
+        let alone = self.view().members.len() == 1;
+        while let Some((number, body)) = self.own.send(ballot) {
+            let held = self.ordering.body(self.options.me, body.clone());
+            assert_eq!(held, Ok(number), "own requests are numbered without gaps");
+            if !alone {
+                self.out.push_back(Output::Broadcast(Message::Body(body)));
+            }
+        }
+    }
+
+    fn complete_slots(&mut self, now: Time) {
+        while let Some(done) = self.ordering.complete(&self.log) {
+            match done {
+                Ok(record) => self.append(now, record),
+                Err(misfit) => {
+                    self.refuse(misfit.0);
+                    self.leave_view();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether it is this replica's turn, something waits, and there is room in the pipeline.
+    fn may_sequence(&self, now: Time) -> bool {
+        let next = self.log.end().next();
+        let due = || self.alarm_is_due(now);
+        if self.view().sequencer(next) != Some(self.options.me) || !(self.ordering.has_requests() || due()) {
+            return false;
+        }
+        let store_is_busy = self.outstanding.len() >= STORE_GROUPS_WAITING && self.job_age(now) < STORE_PATIENCE;
+        let pipeline_is_full = self.log.end().0 - self.log.committed().0 >= PIPELINE_SLOTS
+            || self.log.uncommitted_bytes() >= UNCOMMITTED_BYTES;
+        !store_is_busy && !pipeline_is_full
+    }
+
+    /// Takes its turn: orders all that it holds.
+    fn sequence(&mut self, now: Time) {
+        let clock = self.agreed_clock(now).unwrap_or_default().max(self.log.end_clock());
+        let (sequence, record) = self.ordering.compose(&self.log, clock);
+        let requests = sequence.takes.iter().map(|(_, n)| n).sum();
+        self.event(Event::Sequenced { view: record.view, slot: record.slot, digest: record.digest, requests });
+        if self.view().members.len() > 1 {
+            self.out.push_back(Output::Broadcast(Message::Sequence(sequence)));
+        }
+        self.append(now, record);
+    }
+
+    fn append(&mut self, now: Time, record: SlotRecord) {
+        self.clock.follow(now, record.clock);
+        self.event(Event::Appended { view: record.view, slot: record.slot, digest: record.digest });
+        if let Some(sequencer) = self.view().sequencer(record.slot) {
+            self.turns.taken(now, sequencer, self.ordering.has_work());
+        }
+        self.log.push(record.clone());
+        self.to_append.push(record);
+        self.progress_at = now;
+    }
+
+    fn commit_slots(&mut self, now: Time) {
+        let configuration = &self.configuration;
+        let durable = self.ordering.durable_on(|set| configuration.is_quorum(set)).min(self.log.end());
+        if durable > self.log.committed() {
+            self.log.commit(durable);
+            self.progress_at = now;
+        }
+        self.deliver_to_store(now);
+    }
+
+    /// Tells the mark at once to those who wait for it: whose requests are in the slots that are durable
+    /// now (RULES P3). Everybody else hears it with the next packet.
+    fn nudge_origins(&mut self, before: Slot) {
+        let mut to = MemberSet::EMPTY;
+        for record in self.log.from(before.next()).take_while(|record| record.slot <= self.durable) {
+            if let Ok(requests) = content::requests(&record.content) {
+                to = requests.ranges().fold(to, |to, range| to.with(range.origin));
+            }
+        }
+        if self.log.end().0 - self.log.committed().0 >= PIPELINE_SLOTS / 2 {
+            to = self.view().set();
+        }
+        let to = to.intersection(self.view().set()).without(self.options.me);
+        if !to.is_empty() {
+            self.out.push_back(Output::Nudge(to));
+        }
+    }
+
+    /// What the members' clocks agree on.
+    pub(super) fn agreed_clock(&self, now: Time) -> Option<SlotClock> {
+        let configuration = &self.configuration;
+        self.clock.agreed(now, self.options.me, |set| configuration.is_quorum(set))
+    }
+
+    /// Whether an empty slot is due so that time goes on; not if a slot under way will do.
+    pub(super) fn alarm_is_due(&self, now: Time) -> bool {
+        self.alarm.is_some_and(|alarm| {
+            alarm > self.log.end_clock() && self.agreed_clock(now).is_some_and(|clock| clock >= alarm)
+        })
+    }
+}

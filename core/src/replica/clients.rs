@@ -1,0 +1,289 @@
+//! The clients that wait at this replica, and what they are told.
+//!
+//! A request is *held* until it can leave; a definite refusal is given only for one that has never left
+//! (RULES S10). From then on the log answers it, or the client is told to try another replica.
+
+use crate::group::own::Token;
+use crate::machine::{Machine, Place};
+use crate::session::message::{ClientMessage, Outcome, Refusal, Request, RequestName, ServerMessage, SessionId};
+use crate::session::table::{Applied, Sessions};
+use crate::time::{Span, Time};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+use super::{ClientId, Event, Output, Replica};
+
+/// The largest request.
+const REQUEST_BYTES_MAX: usize = 8 << 20;
+
+/// How many bytes of own requests may be under way: what every receiver may have to keep unordered (RULES L7).
+const UNDER_WAY_BYTES: usize = 4 << 20;
+
+/// How many own requests may be under way.
+const UNDER_WAY: usize = 16_384;
+
+/// How many bytes of requests are held back before clients are told that the replica is busy.
+const HELD_BYTES: usize = 8 << 20;
+
+/// For how long requests are held while no slot can be sequenced; a view change takes less.
+const HOLD: Span = Span::millis(600);
+
+/// How long a busy replica asks to be left alone, in milliseconds.
+const BUSY_AFTER_MS: u32 = 20;
+
+/// How often the deadlines of clients are looked at.
+const SWEEP_EVERY: Span = Span::millis(100);
+
+/// Who waits for what.
+#[derive(Debug)]
+pub(super) struct Clients {
+    held: VecDeque<Held>,
+    held_bytes: usize,
+    /// The requests that have left, by their tokens, which rise by one from `first`.
+    waiting: VecDeque<Option<Waiting>>,
+    first: u64,
+    names: BTreeMap<(SessionId, u64), Token>,
+    reads: BTreeMap<Token, Reading>,
+    last_read: u64,
+    served_at: Time,
+    sweep_at: Time,
+}
+
+#[derive(Debug)]
+struct Held {
+    client: ClientId,
+    name: RequestName,
+    until: Time,
+    body: Bytes,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    client: ClientId,
+    name: RequestName,
+    until: Time,
+    told: bool,
+}
+
+#[derive(Debug)]
+struct Reading {
+    client: ClientId,
+    nonce: u64,
+    question: Bytes,
+}
+
+impl Clients {
+    /// Nobody waits yet.
+    pub(super) fn new(now: Time) -> Clients {
+        Clients {
+            held: VecDeque::new(),
+            held_bytes: 0,
+            waiting: VecDeque::new(),
+            first: 0,
+            names: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            last_read: 0,
+            served_at: now,
+            sweep_at: Time::NEVER,
+        }
+    }
+
+    /// When to look at the clients' deadlines.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        (!self.held.is_empty() || !self.waiting.is_empty() || !self.reads.is_empty()).then_some(self.sweep_at)
+    }
+
+    /// The log has answered a request that left from here.
+    pub(super) fn answer(&mut self, token: Token, done: Applied, out: &mut VecDeque<Output>) {
+        let Some(waiting) = self.take(token) else { return };
+        let message = match done {
+            Applied::Opened { nonce, session } => ServerMessage::Opened { nonce, session },
+            Applied::Answered { session, number, place, outcome, .. } => {
+                ServerMessage::Answer { session, number, place, outcome }
+            }
+            Applied::Malformed => return,
+        };
+        out.push_back(Output::Reply { client: waiting.client, message });
+    }
+
+    /// Nobody here can say how this request ended.
+    pub(super) fn try_another(&mut self, token: Token, out: &mut VecDeque<Output>) {
+        if let Some(Waiting { client, name, .. }) = self.take(token) {
+            out.push_back(Output::Reply { client, message: ServerMessage::TryAnother { request: name } });
+        }
+    }
+
+    /// Everything that this read must see is applied.
+    pub(super) fn answer_read<M: Machine>(
+        &mut self,
+        token: Token,
+        slot: u64,
+        machine: &Sessions<M>,
+        out: &mut VecDeque<Output>,
+    ) {
+        let Some(Reading { client, nonce, question }) = self.reads.remove(&token) else { return };
+        let mut answer = Vec::new();
+        machine.query(&question, &mut answer);
+        let message = ServerMessage::ReadAnswer { nonce, slot, answer: answer.into() };
+        out.push_back(Output::Reply { client, message });
+    }
+
+    /// Whether somebody still waits for this request.
+    fn wants(&self, now: Time, token: Token) -> bool {
+        let index = token.0.checked_sub(self.first).and_then(|i| usize::try_from(i).ok());
+        index.and_then(|i| self.waiting.get(i)).is_some_and(|w| w.as_ref().is_some_and(|w| now < w.until))
+    }
+
+    fn take(&mut self, token: Token) -> Option<Waiting> {
+        let index = usize::try_from(token.0.checked_sub(self.first)?).ok()?;
+        let waiting = self.waiting.get_mut(index)?.take()?;
+        while let Some(None) = self.waiting.front() {
+            self.waiting.pop_front();
+            self.first += 1;
+        }
+        if let RequestName::Call(session, number) = waiting.name {
+            self.names.remove(&(session, number));
+        }
+        Some(waiting)
+    }
+}
+
+impl<M: Machine> Replica<M> {
+    /// A client said something.
+    pub(super) fn on_client(&mut self, now: Time, client: ClientId, message: ClientMessage) {
+        match message {
+            ClientMessage::Open { nonce, wait_ms } => {
+                let mut body = Vec::with_capacity(17);
+                Request::Open { nonce }.encode(&mut body);
+                self.hold(now, client, RequestName::Open(nonce), wait_ms, body);
+            }
+            ClientMessage::Call { session, number, floor, wait_ms, command } => {
+                if let Some((place, outcome)) = self.machine.lookup(session, number) {
+                    self.out.push_back(Output::Event(Event::Repeated));
+                    return self.reply_call(client, session, number, place, outcome);
+                }
+                if let Some(token) = self.clients.names.get(&(session, number)).copied() {
+                    // It is under way already: only the address to answer may have changed.
+                    return self.wait_again(now, token, client, wait_ms);
+                }
+                let mut body = Vec::with_capacity(command.len() + 24);
+                Request::Call { session, number, floor, command }.encode(&mut body);
+                self.hold(now, client, RequestName::Call(session, number), wait_ms, body);
+            }
+            ClientMessage::Read { nonce, local: true, question } => {
+                let mut answer = Vec::new();
+                self.machine.query(&question, &mut answer);
+                let slot = self.group.log().delivered().0;
+                let message = ServerMessage::ReadAnswer { nonce, slot, answer: answer.into() };
+                self.out.push_back(Output::Reply { client, message });
+            }
+            ClientMessage::Read { nonce, local: false, question } => {
+                if !self.group.is_serving(now) {
+                    return self.refuse_client(client, RequestName::Read(nonce), Refusal::NoQuorum);
+                }
+                self.clients.last_read += 1;
+                let token = Token(self.clients.last_read);
+                self.clients.reads.insert(token, Reading { client, nonce, question });
+                self.clients.sweep_at = self.clients.sweep_at.min(now + SWEEP_EVERY);
+                self.group.read(token);
+            }
+        }
+    }
+
+    /// Lets held requests go as far as there is room, and says no to those that can't.
+    pub(super) fn admit(&mut self, now: Time) {
+        for token in self.group.forget_unwanted(|token| self.clients.wants(now, token)) {
+            self.clients.take(token);
+        }
+        let serving = self.group.is_serving(now);
+        if serving {
+            self.clients.served_at = now;
+        }
+        while serving && self.has_room() {
+            let Some(held) = self.clients.held.pop_front() else { break };
+            self.clients.held_bytes -= held.body.len();
+            if now >= held.until {
+                continue;
+            }
+            let Held { client, name, until, body } = held;
+            let token = Token(self.clients.first + self.clients.waiting.len() as u64);
+            if let RequestName::Call(session, number) = name {
+                self.clients.names.insert((session, number), token);
+            }
+            self.clients.waiting.push_back(Some(Waiting { client, name, until, told: false }));
+            self.group.submit(token, body);
+        }
+        if now >= self.clients.sweep_at {
+            self.sweep(now);
+        }
+    }
+
+    /// Whether another request may leave: this replica has not too much under way.
+    fn has_room(&self) -> bool {
+        self.group.own().bytes() < UNDER_WAY_BYTES && self.group.own().len() < UNDER_WAY && self.link.room() > 0
+    }
+
+    fn hold(&mut self, now: Time, client: ClientId, name: RequestName, wait_ms: u32, body: Vec<u8>) {
+        if body.len() > REQUEST_BYTES_MAX {
+            return self.refuse_client(client, name, Refusal::TooLarge);
+        }
+        if !self.group.is_serving(now) && now.since(self.clients.served_at) > HOLD {
+            return self.refuse_client(client, name, Refusal::NoQuorum);
+        }
+        if self.clients.held_bytes + body.len() > HELD_BYTES {
+            return self.refuse_client(client, name, Refusal::Busy { after_ms: BUSY_AFTER_MS });
+        }
+        self.clients.held_bytes += body.len();
+        let until = now + Span::millis(u64::from(wait_ms));
+        self.clients.held.push_back(Held { client, name, until, body: body.into() });
+        if self.clients.deadline().is_some_and(|at| at == Time::NEVER) {
+            self.clients.sweep_at = now + SWEEP_EVERY;
+        }
+    }
+
+    fn wait_again(&mut self, now: Time, token: Token, client: ClientId, wait_ms: u32) {
+        let index = usize::try_from(token.0 - self.clients.first).unwrap_or(usize::MAX);
+        if let Some(Some(waiting)) = self.clients.waiting.get_mut(index) {
+            waiting.client = client;
+            waiting.until = now + Span::millis(u64::from(wait_ms));
+            waiting.told = false;
+        }
+    }
+
+    /// While nothing can be ordered here for too long: what has not left is refused, and whoever waits for
+    /// what has left is sent to another replica (RULES L12).
+    fn sweep(&mut self, now: Time) {
+        let clients = &mut self.clients;
+        clients.sweep_at = now + SWEEP_EVERY;
+        if now.since(clients.served_at) <= HOLD {
+            return;
+        }
+        while let Some(Held { client, name, body, .. }) = clients.held.pop_front() {
+            clients.held_bytes -= body.len();
+            let message = ServerMessage::Refused { request: name, refusal: Refusal::NoQuorum };
+            self.out.push_back(Output::Reply { client, message });
+        }
+        for waiting in clients.waiting.iter_mut().flatten().filter(|waiting| !waiting.told) {
+            waiting.told = true;
+            let message = ServerMessage::TryAnother { request: waiting.name };
+            self.out.push_back(Output::Reply { client: waiting.client, message });
+        }
+        for token in self.group.withdraw_reads() {
+            if let Some(Reading { client, nonce, .. }) = clients.reads.remove(&token) {
+                let message = ServerMessage::Refused { request: RequestName::Read(nonce), refusal: Refusal::NoQuorum };
+                self.out.push_back(Output::Reply { client, message });
+            }
+        }
+    }
+
+    fn reply_call(&mut self, client: ClientId, session: SessionId, number: u64, place: Place, outcome: Outcome) {
+        let message = ServerMessage::Answer { session, number, place, outcome };
+        self.out.push_back(Output::Reply { client, message });
+    }
+
+    fn refuse_client(&mut self, client: ClientId, request: RequestName, refusal: Refusal) {
+        let message = ServerMessage::Refused { request, refusal };
+        self.out.push_back(Output::Reply { client, message });
+    }
+}

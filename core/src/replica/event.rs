@@ -1,0 +1,107 @@
+//! What a watcher is told: the log lines, the metrics and the simulator's checkers are made of it.
+
+use crate::ids::{Ballot, Digest, MemberSet, Slot};
+use crate::time::SlotClock;
+use bytes::Bytes;
+
+/// What a watcher is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// This replica sequenced a slot.
+    Sequenced {
+        /// The view.
+        view: Ballot,
+        /// The slot.
+        slot: Slot,
+        /// Its digest.
+        digest: Digest,
+        /// Its requests, 0 in an empty slot.
+        requests: u64,
+    },
+    /// A complete slot was handed to the store.
+    Appended {
+        /// The view in which it was sequenced.
+        view: Ballot,
+        /// The slot.
+        slot: Slot,
+        /// Its digest.
+        digest: Digest,
+    },
+    /// A slot is committed and was applied. `view` is the log view in which it was found committed;
+    /// `None` when another replica said so (catch-up).
+    Applied {
+        /// The log view, or none.
+        view: Option<Ballot>,
+        /// The slot.
+        slot: Slot,
+        /// Its chained digest.
+        digest: Digest,
+        /// Its clock.
+        clock: SlotClock,
+        /// Its content, see `group::content`.
+        content: Bytes,
+        /// The digest of the machine's state after it.
+        state: Digest,
+    },
+    /// A snapshot of another replica became the state.
+    Restored {
+        /// Its slot.
+        slot: Slot,
+        /// The chained digest there.
+        digest: Digest,
+        /// The digest of the machine's state.
+        state: Digest,
+    },
+    /// A promise is durable.
+    Promised {
+        /// The ballot.
+        ballot: Ballot,
+    },
+    /// This replica asks for a view change.
+    Suspects {
+        /// Whom it misses.
+        missing: MemberSet,
+    },
+    /// An install is durable: this replica is in a new view.
+    Installed {
+        /// The view's ballot.
+        view: Ballot,
+        /// Its members.
+        members: MemberSet,
+        /// Its ring.
+        ring: MemberSet,
+        /// The end of the adopted log.
+        end: Slot,
+        /// How many slots of its own log it gave up.
+        cut: u64,
+    },
+    /// All members have installed: slots may be sequenced.
+    Opened {
+        /// The view's ballot.
+        view: Ballot,
+    },
+    /// It left its view (a higher promise), or found itself left out.
+    Left {
+        /// The view that it was in.
+        view: Ballot,
+    },
+    /// It learned committed slots from another replica.
+    CaughtUp {
+        /// How many slots.
+        slots: u64,
+        /// The last of them.
+        upto: Slot,
+    },
+    /// A retry was answered from the session table.
+    Repeated,
+    /// Something from outside was refused.
+    Refused {
+        /// Why.
+        why: &'static str,
+    },
+    /// The replica stops for good: its state or its disk can't be trusted any more.
+    Stopped {
+        /// Why.
+        why: &'static str,
+    },
+}
