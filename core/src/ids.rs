@@ -188,7 +188,12 @@ impl MemberSet {
 
     /// Its members, by rising id.
     pub fn iter(self) -> impl Iterator<Item = MemberId> + Clone {
-        (1..64u8).filter(move |n| self.0 & (1 << n) != 0).map(MemberId)
+        let mut bits = self.0;
+        core::iter::from_fn(move || {
+            let lowest = u8::try_from(bits.trailing_zeros()).unwrap_or(64);
+            bits &= bits.wrapping_sub(1);
+            MemberId::new(lowest)
+        })
     }
 }
 

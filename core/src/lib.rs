@@ -22,6 +22,7 @@ extern crate alloc;
 pub mod chance;
 pub mod group;
 pub mod ids;
+mod invariants;
 pub mod link;
 pub mod machine;
 pub mod replica;

@@ -18,42 +18,44 @@ pub struct Malformed;
 /// Reads values off the front of a buffer.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    rest: Bytes,
+    bytes: Bytes,
+    at: usize,
 }
 
 impl Reader {
     /// A reader over all of `bytes`.
     pub fn new(bytes: Bytes) -> Reader {
-        Reader { rest: bytes }
+        Reader { bytes, at: 0 }
     }
 
     /// What has not been read yet.
     pub fn rest(self) -> Bytes {
-        self.rest
+        self.bytes.slice(self.at..)
     }
 
     /// How many bytes have not been read yet.
     pub fn remaining(&self) -> usize {
-        self.rest.len()
+        self.bytes.len() - self.at
     }
 
     /// One byte.
     pub fn u8(&mut self) -> Result<u8, Malformed> {
-        let first = *self.rest.first().ok_or(Malformed)?;
-        let _ = self.rest.split_to(1);
+        let first = *self.bytes.get(self.at).ok_or(Malformed)?;
+        self.at += 1;
         Ok(first)
     }
 
     /// A varint of at most 64 bits.
     pub fn u64(&mut self) -> Result<u64, Malformed> {
         let mut value = 0u64;
-        for (at, byte) in self.rest.iter().take(10).copied().enumerate() {
+        let unread = self.bytes.get(self.at..).unwrap_or_default();
+        for (at, byte) in unread.iter().take(10).copied().enumerate() {
             if at == 9 && byte > 1 {
                 return Err(Malformed);
             }
             value |= u64::from(byte & 0x7f) << (7 * at);
             if byte & 0x80 == 0 {
-                let _ = self.rest.split_to(at + 1);
+                self.at += at + 1;
                 return Ok(value);
             }
         }
@@ -69,22 +71,24 @@ impl Reader {
     /// A fixed array of bytes.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let mut array = [0; N];
-        array.copy_from_slice(self.rest.get(..N).ok_or(Malformed)?);
-        let _ = self.rest.split_to(N);
+        let end = self.at.checked_add(N).ok_or(Malformed)?;
+        array.copy_from_slice(self.bytes.get(self.at..end).ok_or(Malformed)?);
+        self.at = end;
         Ok(array)
     }
 
     /// Exactly `n` bytes, shared with the input.
     pub fn take(&mut self, n: usize) -> Result<Bytes, Malformed> {
-        if n > self.rest.len() {
+        if n > self.remaining() {
             return Err(Malformed);
         }
-        Ok(self.rest.split_to(n))
+        self.at += n;
+        Ok(self.bytes.slice(self.at - n..self.at))
     }
 
     /// A byte string with its length in front, shared with the input.
     pub fn bytes(&mut self) -> Result<Bytes, Malformed> {
-        let n = self.count(self.rest.len())?;
+        let n = self.count(self.remaining())?;
         self.take(n)
     }
 

@@ -164,11 +164,12 @@ impl Group {
 
     pub(super) fn on_opinion(&mut self, now: Time, from: MemberId, opinion: Opinion) {
         self.raise_highest(opinion.highest);
-        if let Change::Asking { question, agrees, .. } = &mut self.change {
-            if question.nonce == opinion.nonce && opinion.agrees {
-                agrees.insert(from);
-                self.step_change(now);
-            }
+        if let Change::Asking { question, agrees, .. } = &mut self.change
+            && question.nonce == opinion.nonce
+            && opinion.agrees
+        {
+            agrees.insert(from);
+            self.step_change(now);
         }
     }
 
@@ -234,7 +235,7 @@ impl Group {
         }
         let patience = self.options.timing.failure.times(2).part(3);
         let missing = self.missing(now, patience);
-        if missing.contains(from) && self.has_rebooted(from) {
+        if missing.contains(from) {
             return true;
         }
         let inside = question.view == self.view().ballot && self.view().participant(from).is_some();
@@ -283,6 +284,10 @@ impl Group {
     fn choose(&mut self, now: Time) {
         let Change::Preparing { ballot, answers, .. } = &self.change else { return };
         let Some(install) = self.outcome(now, *ballot, answers) else { return };
+        if install.end < self.log.committed() {
+            // A later view has committed more since these promises were made.
+            return self.give_up(now);
+        }
         let donor = answers.iter().find(|(_, p)| p.log_view == install.log_view && p.end == install.end);
         let Some(source) = donor.map(|(m, _)| *m) else { return };
         self.change = Change::Gathering { install: install.clone(), since: now };
@@ -314,10 +319,15 @@ impl Group {
         let committed = standing.iter().map(|(_, p)| p.committed).max()?.min(donor.end);
         let near = |p: &Promise| p.committed.0 + JOIN_SLOTS >= committed.0;
         let fit = |m: MemberId| m == me || self.detector.is_fit(now, m);
-        let candidates = standing.iter().filter(|(m, p)| near(p) && fit(*m)).map(|(m, _)| *m).collect();
+        let candidates: MemberSet = standing.iter().filter(|(m, p)| near(p) && fit(*m)).map(|(m, _)| *m).collect();
+        let current = self.view().set();
+        let held_back =
+            candidates.iter().filter(|m| !current.contains(*m) && self.detector.is_held_back(now, *m)).collect();
         let hears =
             |m: MemberId| standing.iter().find(|(member, _)| *member == m).map_or(MemberSet::EMPTY, |(_, p)| p.hears);
-        let members = clique::largest(me, candidates, self.view().set(), hears, enough)?;
+        // Who was dropped lately comes in again only if there is no quorum without it.
+        let members = clique::largest(me, candidates.minus(held_back), current, hears, enough)
+            .or_else(|| clique::largest(me, candidates, current, hears, enough))?;
         let participant = |(member, p): &&&(MemberId, Promise)| {
             members.contains(*member).then_some(Participant { member: *member, store: p.store, boot: p.boot })
         };

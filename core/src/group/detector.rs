@@ -160,6 +160,11 @@ impl Detector {
         })
     }
 
+    /// Whether `member` was dropped before and has not been well for long enough since.
+    pub fn is_held_back(&self, now: Time, member: MemberId) -> bool {
+        self.peer(member).is_some_and(|peer| peer.drops > 0) && !self.is_steady(now, member)
+    }
+
     /// For how long `member` has said that it takes no part in a view.
     pub fn inactive_for(&self, now: Time, member: MemberId) -> Span {
         self.peer(member).and_then(|peer| peer.inactive_since).map_or(Span::ZERO, |since| now.since(since))

@@ -148,6 +148,9 @@ impl Group {
         if !mine {
             return self.refuse("install of a view without this boot");
         }
+        if install.end < self.log.committed() {
+            return self.refuse("install of a log that ends below what is committed here");
+        }
         if self.joining.is_none() {
             self.join(now, install, from);
         }
@@ -271,6 +274,7 @@ impl Group {
         self.durable = install.end;
         self.installed_at = now;
         self.opened = false;
+        self.epoch = epoch(install.view.ballot);
         self.ordering = Ordering::new(install.view);
         self.ordering.installed.insert(self.options.me);
         self.ordering.mark(self.options.me, install.end);
@@ -296,7 +300,7 @@ impl Group {
         self.restart_reads();
         if self.active {
             self.wants_since = None;
-            self.out.push_back(Output::Enter { epoch: epoch(view.ballot), members: view.set().without(me) });
+            self.out.push_back(Output::Enter { epoch: self.epoch, members: view.set().without(me) });
             self.out.push_back(Output::Nudge(view.set().without(me)));
         }
         self.heartbeat_at = now;

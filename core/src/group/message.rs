@@ -37,6 +37,8 @@ pub struct Heartbeat {
     pub view: Ballot,
     /// Whether it takes part in that view: it is named in it and has promised nothing higher.
     pub active: bool,
+    /// Whether all members of that view have installed it, so that it can order.
+    pub open: bool,
     /// The highest ballot that it knows of.
     pub highest: Ballot,
     /// The end of its log.
@@ -185,6 +187,7 @@ impl Message {
                 .u8(4)
                 .ballot(h.view)
                 .u8(u8::from(h.active))
+                .u8(u8::from(h.open))
                 .ballot(h.highest)
                 .slot(h.end)
                 .slot(h.committed)
@@ -249,6 +252,7 @@ impl Message {
             4 => Message::Heartbeat(Heartbeat {
                 view: r.ballot()?,
                 active: r.u8()? != 0,
+                open: r.u8()? != 0,
                 highest: r.ballot()?,
                 end: r.slot()?,
                 committed: r.slot()?,

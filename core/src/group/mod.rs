@@ -202,6 +202,8 @@ pub struct Group {
     /// In the view that was installed last, by this boot, and nothing higher was accepted since.
     active: bool,
     installed_at: Time,
+    /// The tag of the installed view's streams.
+    epoch: u64,
     opened: bool,
     ordering: Ordering,
     log: Log,
@@ -284,6 +286,7 @@ impl Group {
             highest: opened.promise.max(opened.view.ballot),
             active: false,
             installed_at: now,
+            epoch: epoch(opened.view.ballot),
             opened: false,
             ordering: Ordering::new(opened.view),
             stated,
@@ -530,6 +533,11 @@ impl Group {
         &self.positions
     }
 
+    /// Who this is: member, store, boot.
+    pub(crate) fn identity(&self) -> (MemberId, StoreId, BootId) {
+        (self.options.me, self.store, self.boot)
+    }
+
     /// Whether this replica may vote: its store is the one that the cluster knows.
     pub(crate) fn votes(&self) -> bool {
         self.configuration.seats(self.options.me, self.store)
@@ -605,6 +613,7 @@ impl Group {
         let heartbeat = Heartbeat {
             view: self.view().ballot,
             active: self.active,
+            open: self.opened,
             highest: self.highest,
             end: self.log.end(),
             committed: self.log.committed(),

@@ -70,10 +70,11 @@ impl Group {
             self.step_reads(now);
         }
         let quorum = self.reads.round.as_ref().is_some_and(|round| self.configuration.is_quorum(round.stands));
-        if self.active && quorum {
-            if let Some(round) = self.reads.round.take() {
-                self.reads.waiting.push((round.upto, round.tokens));
-            }
+        if self.active
+            && quorum
+            && let Some(round) = self.reads.round.take()
+        {
+            self.reads.waiting.push((round.upto, round.tokens));
         }
         let delivered = self.log.delivered();
         let mut ready = Vec::new();

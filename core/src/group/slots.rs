@@ -1,6 +1,7 @@
 //! Slots of the present view: sequenced, completed, durable, committed, delivered.
 
 use crate::ids::{Ballot, MemberId, MemberSet, Slot};
+use crate::invariants;
 use crate::replica::Event;
 use crate::store::{Generation, Job, JobId, Position, SlotRecord, Snapshot};
 use crate::time::{SlotClock, Span, Time};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 
 use super::message::Message;
 use super::own::Token;
-use super::{Delivery, Group, Output, content, epoch};
+use super::{Delivery, Group, Output, content};
 
 /// How many slots may be sequenced and not committed: enough to fill the way to the disks and back.
 const PIPELINE_SLOTS: u64 = 32;
@@ -43,6 +44,7 @@ impl Group {
         self.hand_over_slots(now);
         self.commit_slots(now);
         self.settle_reads(now);
+        invariants::group(self);
     }
 
     /// The marks of this replica, for every packet: `durable, committed, clock reading`.
@@ -53,7 +55,7 @@ impl Group {
     /// The trailer of a packet of `from`, whose packet named `from_epoch`. Marks count only for the log
     /// view of the one who counts, and only from the boot that this view names (RULES S4).
     pub fn on_trailer(&mut self, from: MemberId, from_epoch: u64, trailer: Bytes) {
-        if self.stopped || from_epoch != epoch(self.view().ballot) {
+        if self.stopped || from_epoch != self.epoch {
             return;
         }
         let boot = self.detector.peer(from).and_then(|peer| peer.boot);

@@ -34,7 +34,10 @@ impl Group {
         let strangers = configured.minus(current).iter().filter(|m| self.may_join(now, *m)).collect();
         let rebooted = missing.iter().filter(|m| self.may_join(now, *m) && self.has_rebooted(*m)).collect();
         let candidates = current.minus(missing).union(strangers).union(rebooted).with(me);
-        let proposed = self.best_set(now, candidates, current)?;
+        // Without a quorum of others even who is missed, but heard, has to do.
+        let proposed = self
+            .best_set(now, candidates, current)
+            .or_else(|| self.best_set(now, candidates.union(missing), current))?;
         let better = proposed.len() > current.len();
         if better || !missing.is_empty() {
             return Some(Warrant { missing, proposed, slow: MemberSet::EMPTY });
@@ -146,13 +149,14 @@ impl Group {
         self.detector.is_steady(now, member) && self.detector.fresh(now, member).is_some_and(|h| near(h.committed.0))
     }
 
-    /// Whether somebody who is heard takes part in a view that can commit, so that it is theirs to take
-    /// this replica in.
+    /// Whether somebody who is heard takes part in a later view that can commit, so that it is theirs to
+    /// take this replica in. A view that this replica was in itself needs it, and can't go on.
     pub(super) fn hears_live_view(&self, now: Time) -> bool {
         self.detector.peers().any(|(member, _)| {
             self.detector.fresh(now, member).is_some_and(|h| {
                 h.active
-                    && h.view >= self.view().ballot
+                    && h.open
+                    && h.view > self.view().ballot
                     && self.detector.hears(now, member)
                     && self.configuration.is_quorum(h.hears.with(member))
             })

@@ -62,12 +62,12 @@ impl Turns {
 
     /// A slot of `sequencer` came; `waits` says whether requests wait for the next one already.
     pub fn taken(&mut self, now: Time, sequencer: MemberId, waits: bool) {
-        if let Some(since) = self.since.take() {
-            if let Some(turn) = self.members.iter_mut().find(|turn| turn.member == sequencer) {
-                let took = now.since(since).0;
-                turn.average = if turn.seen == 0 { took * 8 } else { turn.average - turn.average / 8 + took };
-                turn.seen = turn.seen.saturating_add(1);
-            }
+        if let Some(since) = self.since.take()
+            && let Some(turn) = self.members.iter_mut().find(|turn| turn.member == sequencer)
+        {
+            let took = now.since(since).0;
+            turn.average = if turn.seen == 0 { took * 8 } else { turn.average - turn.average / 8 + took };
+            turn.seen = turn.seen.saturating_add(1);
         }
         if waits {
             self.since = Some(now);

@@ -3,6 +3,10 @@
 //! The same slots give the same state, byte for byte, on every replica, build and platform. A machine
 //! knows no members and no other time than the slot clock.
 
+pub mod list;
+pub mod pieces;
+pub mod queues;
+
 use crate::ids::{Digest, Slot};
 use crate::time::SlotClock;
 use crate::wire::Malformed;

@@ -10,7 +10,7 @@ use crate::session::table::{Applied, Sessions};
 use crate::time::{Span, Time};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{ClientId, Event, Output, Replica};
 
@@ -32,6 +32,9 @@ const HOLD: Span = Span::millis(600);
 /// How long a busy replica asks to be left alone, in milliseconds.
 const BUSY_AFTER_MS: u32 = 20;
 
+/// How many bytes of bodies share one allocation.
+const SLAB_BYTES: usize = 32 << 10;
+
 /// How often the deadlines of clients are looked at.
 const SWEEP_EVERY: Span = Span::millis(100);
 
@@ -48,6 +51,9 @@ pub(super) struct Clients {
     last_read: u64,
     served_at: Time,
     sweep_at: Time,
+    /// The bodies of requests are cut from here, many from one allocation.
+    slab: BytesMut,
+    scratch: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -86,6 +92,8 @@ impl Clients {
             last_read: 0,
             served_at: now,
             sweep_at: Time::NEVER,
+            slab: BytesMut::new(),
+            scratch: Vec::new(),
         }
     }
 
@@ -98,7 +106,7 @@ impl Clients {
     pub(super) fn answer(&mut self, token: Token, done: Applied, out: &mut VecDeque<Output>) {
         let Some(waiting) = self.take(token) else { return };
         let message = match done {
-            Applied::Opened { nonce, session } => ServerMessage::Opened { nonce, session },
+            Applied::Opened { nonce, session, .. } => ServerMessage::Opened { nonce, session },
             Applied::Answered { session, number, place, outcome, .. } => {
                 ServerMessage::Answer { session, number, place, outcome }
             }
@@ -129,6 +137,17 @@ impl Clients {
         out.push_back(Output::Reply { client, message });
     }
 
+    /// The bytes of a request as the log carries it.
+    fn body(&mut self, request: &Request) -> Bytes {
+        self.scratch.clear();
+        request.encode(&mut self.scratch);
+        if self.slab.capacity() < self.scratch.len() {
+            self.slab.reserve(self.scratch.len().max(SLAB_BYTES));
+        }
+        self.slab.extend_from_slice(&self.scratch);
+        self.slab.split().freeze()
+    }
+
     /// Whether somebody still waits for this request.
     fn wants(&self, now: Time, token: Token) -> bool {
         let index = token.0.checked_sub(self.first).and_then(|i| usize::try_from(i).ok());
@@ -154,9 +173,7 @@ impl<M: Machine> Replica<M> {
     pub(super) fn on_client(&mut self, now: Time, client: ClientId, message: ClientMessage) {
         match message {
             ClientMessage::Open { nonce, wait_ms } => {
-                let mut body = Vec::with_capacity(17);
-                Request::Open { nonce }.encode(&mut body);
-                self.hold(now, client, RequestName::Open(nonce), wait_ms, body);
+                self.hold(now, client, RequestName::Open(nonce), wait_ms, &Request::Open { nonce });
             }
             ClientMessage::Call { session, number, floor, wait_ms, command } => {
                 if let Some((place, outcome)) = self.machine.lookup(session, number) {
@@ -167,9 +184,8 @@ impl<M: Machine> Replica<M> {
                     // It is under way already: only the address to answer may have changed.
                     return self.wait_again(now, token, client, wait_ms);
                 }
-                let mut body = Vec::with_capacity(command.len() + 24);
-                Request::Call { session, number, floor, command }.encode(&mut body);
-                self.hold(now, client, RequestName::Call(session, number), wait_ms, body);
+                let request = Request::Call { session, number, floor, command };
+                self.hold(now, client, RequestName::Call(session, number), wait_ms, &request);
             }
             ClientMessage::Read { nonce, local: true, question } => {
                 let mut answer = Vec::new();
@@ -224,7 +240,8 @@ impl<M: Machine> Replica<M> {
         self.group.own().bytes() < UNDER_WAY_BYTES && self.group.own().len() < UNDER_WAY && self.link.room() > 0
     }
 
-    fn hold(&mut self, now: Time, client: ClientId, name: RequestName, wait_ms: u32, body: Vec<u8>) {
+    fn hold(&mut self, now: Time, client: ClientId, name: RequestName, wait_ms: u32, request: &Request) {
+        let body = self.clients.body(request);
         if body.len() > REQUEST_BYTES_MAX {
             return self.refuse_client(client, name, Refusal::TooLarge);
         }
@@ -236,7 +253,7 @@ impl<M: Machine> Replica<M> {
         }
         self.clients.held_bytes += body.len();
         let until = now + Span::millis(u64::from(wait_ms));
-        self.clients.held.push_back(Held { client, name, until, body: body.into() });
+        self.clients.held.push_back(Held { client, name, until, body });
         if self.clients.deadline().is_some_and(|at| at == Time::NEVER) {
             self.clients.sweep_at = now + SWEEP_EVERY;
         }

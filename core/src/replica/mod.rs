@@ -158,14 +158,17 @@ impl<M: Machine> Replica<M> {
     /// A replica over what its store holds. `boot` and `seed` are random, drawn for this run.
     pub fn new(now: Time, options: Options, boot: BootId, seed: u64, opened: Opened, machine: M) -> Replica<M> {
         let mut chance = Chance::new(seed);
-        let mut link =
-            Link::new(link::Options::new(options.me, options.cluster, boot, options.datagram_max), chance.draw());
+        let link_options = link::Options {
+            datagram_max: options.datagram_max,
+            ..link::Options::new(options.me, options.cluster, boot)
+        };
+        let mut link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
         let mut stopped = None;
-        if let Some(snapshot) = &opened.snapshot {
-            if machine.restore(&snapshot.pieces).is_err() || machine.digest() != snapshot.state {
-                stopped = Some("the snapshot in the store can't be read");
-            }
+        if let Some(snapshot) = &opened.snapshot
+            && (machine.restore(&snapshot.pieces).is_err() || machine.digest() != snapshot.state)
+        {
+            stopped = Some("the snapshot in the store can't be read");
         }
         let replayed = opened.delivered.last().map_or(0, |record| record.slot.0);
         let group_options = group::Options {
@@ -263,11 +266,10 @@ impl<M: Machine> Replica<M> {
             }
             self.group.settle(now);
         }
-        let mut trailer = Writer::onto(core::mem::take(&mut self.scratch));
+        let mut trailer = self.writer();
         self.group.trailer(now, &mut trailer);
         self.link.set_trailer(trailer.as_slice());
         self.scratch = trailer.into_vec();
-        self.scratch.clear();
         self.link.flush(now);
         while let Some((to, bytes)) = self.link.poll_send() {
             self.out.push_back(Output::Send { to, bytes });
@@ -311,6 +313,8 @@ impl<M: Machine> Replica<M> {
                     self.link.note(to, &bytes, padded);
                     self.scratch = bytes;
                 }
+                // An answer to a peer that does not take the last ones is dropped: it will ask again.
+                group::Output::Stream { to, .. } if self.link.stream_room(to) == 0 => {}
                 group::Output::Stream { to, message } => {
                     let bytes = self.encode(&message);
                     self.link.stream(to, &bytes);
@@ -384,11 +388,16 @@ impl<M: Machine> Replica<M> {
     }
 
     fn encode(&mut self, message: &Message) -> alloc::vec::Vec<u8> {
-        let mut scratch = core::mem::take(&mut self.scratch);
-        scratch.clear();
-        let mut w = Writer::onto(scratch);
+        let mut w = self.writer();
         message.encode(&mut w);
         w.into_vec()
+    }
+
+    /// A writer over the one buffer that all messages are made in.
+    fn writer(&mut self) -> Writer {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        scratch.clear();
+        Writer::onto(scratch)
     }
 
     fn refuse(&mut self, why: &'static str) {

@@ -1,0 +1,155 @@
+//! The answers that a session keeps until its client has them.
+//!
+//! Always: there is an entry for each number from the floor to the highest executed one, and none at
+//! or below the floor.
+
+use crate::machine::Place;
+use crate::wire::{Malformed, Reader, Writer};
+use alloc::collections::VecDeque;
+use bytes::Bytes;
+
+/// How far a number may be ahead of the floor: what a session can have kept at once.
+pub const WINDOW: u64 = 1024;
+
+/// Answers up to this length are kept without an allocation of their own.
+const SHORT: usize = 23;
+
+/// What an entry is charged for, besides a long answer.
+const ENTRY_BYTES: usize = 64;
+
+/// The most entries that an idle session keeps room for.
+const ROOM: usize = 256;
+
+/// One executed command.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) place: Place,
+    pub(super) answer: Answer,
+}
+
+/// The bytes of an answer.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    Short { length: u8, bytes: [u8; SHORT] },
+    Long(Bytes),
+}
+
+/// What a session keeps.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers {
+    floor: u64,
+    entries: VecDeque<Option<Kept>>,
+    long_bytes: usize,
+}
+
+impl Answer {
+    /// Takes a copy of `bytes`.
+    pub(super) fn of(bytes: &[u8]) -> Answer {
+        match u8::try_from(bytes.len()) {
+            Ok(length) if bytes.len() <= SHORT => {
+                let mut short = [0; SHORT];
+                short[..bytes.len()].copy_from_slice(bytes);
+                Answer::Short { length, bytes: short }
+            }
+            Ok(_) | Err(_) => Answer::Long(Bytes::copy_from_slice(bytes)),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Answer::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Answer::Long(bytes) => bytes,
+        }
+    }
+
+    fn long_bytes(&self) -> usize {
+        match self {
+            Answer::Short { .. } => 0,
+            Answer::Long(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl Answers {
+    /// Forgets everything up to `floor`, for ever.
+    pub(super) fn raise_floor(&mut self, floor: u64) {
+        while self.floor < floor {
+            let Some(entry) = self.entries.pop_front() else {
+                self.floor = floor;
+                break;
+            };
+            self.floor += 1;
+            self.long_bytes -= entry.map_or(0, |kept| kept.answer.long_bytes());
+        }
+        if self.entries.is_empty() && self.entries.capacity() > ROOM {
+            self.entries = VecDeque::new();
+        }
+    }
+
+    /// Keeps the answer of a number that is in the window.
+    pub(super) fn keep(&mut self, number: u64, kept: Kept) {
+        assert!(
+            self.is_in_window(number) && self.answer(number).is_none(),
+            "only a new number of the window is executed"
+        );
+        self.long_bytes += kept.answer.long_bytes();
+        while self.floor + (self.entries.len() as u64) < number {
+            self.entries.push_back(None);
+        }
+        let index = self.index(number).expect("a number of the window");
+        self.entries[index] = Some(kept);
+    }
+
+    /// The highest number that is settled.
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Whether this number may be executed, as far as the floor goes.
+    pub(super) fn is_in_window(&self, number: u64) -> bool {
+        number > self.floor && number - self.floor <= WINDOW
+    }
+
+    /// What was answered to this number.
+    pub(super) fn answer(&self, number: u64) -> Option<&Kept> {
+        self.entries.get(self.index(number)?)?.as_ref()
+    }
+
+    /// What all of it is charged for.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.len() * ENTRY_BYTES + self.long_bytes
+    }
+
+    fn index(&self, number: u64) -> Option<usize> {
+        number.checked_sub(self.floor.checked_add(1)?).and_then(|at| usize::try_from(at).ok())
+    }
+
+    pub(super) fn encode(&self, w: &mut Writer) {
+        w.u64(self.floor).u64(self.entries.len() as u64);
+        for entry in &self.entries {
+            match entry {
+                None => w.u8(0),
+                Some(Kept { place, answer }) => {
+                    w.u8(1).u64(place.slot).u64(u64::from(place.position)).bytes(answer.bytes())
+                }
+            };
+        }
+    }
+
+    pub(super) fn decode(r: &mut Reader) -> Result<Answers, Malformed> {
+        let mut answers = Answers { floor: r.u64()?, ..Answers::default() };
+        for _ in 0..r.count(usize::try_from(WINDOW).unwrap_or(0))? {
+            let entry = match r.u8()? {
+                0 => None,
+                1 => {
+                    let place = Place { slot: r.u64()?, position: u32::try_from(r.u64()?).map_err(|_| Malformed)? };
+                    Some(Kept { place, answer: Answer::of(&r.bytes()?) })
+                }
+                _ => return Err(Malformed),
+            };
+            answers.long_bytes += entry.as_ref().map_or(0, |kept| kept.answer.long_bytes());
+            answers.entries.push_back(entry);
+        }
+        Ok(answers)
+    }
+}

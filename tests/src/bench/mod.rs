@@ -1,0 +1,2 @@
+//! What the core costs.
+pub mod cluster;

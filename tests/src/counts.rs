@@ -1,0 +1,176 @@
+//! Counts of what happened: a simulation in which nothing happened has shown nothing.
+
+use std::fmt;
+
+macro_rules! counts {
+    ($($(#[doc = $doc:literal])+ $name:ident = $label:literal,)+) => {
+        /// Something that is counted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Count {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        /// Everything that is counted, in the order in which it is printed.
+        const ALL: &[(Count, &str)] = &[$((Count::$name, $label),)+];
+    };
+}
+
+counts! {
+    /// Things that happened in virtual time.
+    Happenings = "happenings",
+    /// Virtual milliseconds that went by.
+    Milliseconds = "virtual milliseconds",
+    /// Datagrams handed to the network by replicas.
+    Datagrams = "datagrams",
+    /// Their bytes.
+    DatagramBytes = "datagram bytes",
+    /// Datagrams between clients and replicas.
+    ClientDatagrams = "client datagrams",
+    /// Datagrams that were lost by chance.
+    Lost = "datagrams lost",
+    /// Datagrams that came twice.
+    Duplicated = "datagrams duplicated",
+    /// Old datagrams that came again.
+    Replayed = "old datagrams replayed",
+    /// Datagrams that were altered, and did not open.
+    Corrupted = "datagrams corrupted",
+    /// Datagrams that took much longer than others.
+    Delayed = "datagrams held up",
+    /// Datagrams that arrived before one that was sent earlier.
+    Reordered = "datagrams reordered",
+    /// Datagrams that a cut took.
+    CutOff = "datagrams cut off",
+    /// Large datagrams that a path took.
+    BlackHoled = "large datagrams vanished",
+    /// Datagrams for a replica that was down or had no room.
+    Undelivered = "datagrams nobody took",
+    /// One-way cuts.
+    OneWayCut = "one-way cuts",
+    /// Two halves without a link.
+    Halves = "partitions in halves",
+    /// One member without links.
+    Isolated = "members isolated",
+    /// Two sides joined by one member.
+    Bridge = "bridges",
+    /// Links that come and go each second.
+    Flapping = "flapping links",
+    /// Paths that only small datagrams pass.
+    BlackHole = "path black holes",
+    /// Spells of heavy loss.
+    LossBurst = "bursts of loss",
+    /// Members that stood still.
+    Pause = "pauses",
+    /// Processes killed.
+    Crash = "crashes",
+    /// Power cuts of one member.
+    PowerCutOne = "power cuts of one",
+    /// Power cuts of some members at once.
+    PowerCutSome = "power cuts of some",
+    /// Power cuts of all members at once.
+    PowerCutAll = "power cuts of all",
+    /// Starts of a replica on a disk that has been in use.
+    Restart = "restarts",
+    /// Disks that became slow.
+    SlowDisk = "slow disks",
+    /// Disks that hung.
+    HungDisk = "hung disks",
+    /// Syncs that failed.
+    FailedSync = "failed syncs",
+    /// Processors that became slow.
+    SlowCpu = "slow processors",
+    /// Clocks that jumped.
+    ClockJump = "clock jumps",
+    /// Clocks that drifted.
+    ClockDrift = "clock drifts",
+    /// Appends of which a power cut left a part.
+    TornAppend = "appends torn",
+    /// Journal jobs that a crash or a power cut took.
+    LostJob = "journal jobs lost",
+    /// Reports of a store that came late.
+    LateReport = "store reports late",
+    /// Runs with the fixed ring.
+    FixedOrder = "runs in fixed order",
+    /// Views that a quorum of members began to order in.
+    ViewChange = "views opened",
+    /// Installs made durable.
+    Installed = "installs",
+    /// Slots cut off a log by an install.
+    CutByInstall = "slots cut by an install",
+    /// Slots committed.
+    Committed = "slots committed",
+    /// Slots without a request.
+    EmptySlot = "empty slots",
+    /// Requests executed.
+    Executed = "requests executed",
+    /// Retries that were ordered and answered from a session table.
+    Repeated = "retries answered from a session table",
+    /// Requests refused by a session's floor.
+    Settled = "requests below a session's floor",
+    /// Requests of sessions that were gone.
+    NoSession = "requests without a session",
+    /// Slots caught up by ranges of the log.
+    CaughtUpByLog = "catch-ups by log",
+    /// Snapshots taken over.
+    CaughtUpBySnapshot = "catch-ups by snapshot",
+    /// Calls that clients began.
+    Called = "calls",
+    /// Calls that were answered.
+    Answered = "calls answered",
+    /// Calls that were definitely refused.
+    Refused = "calls refused",
+    /// Calls that ended unknown.
+    Unknown = "calls unknown",
+    /// Calls that ended because the session was gone.
+    Expired = "calls of expired sessions",
+    /// Linearizable reads answered.
+    Read = "linearizable reads",
+    /// Local reads answered.
+    LocalRead = "local reads",
+    /// Things that a replica refused.
+    RefusedInput = "inputs refused by a replica",
+    /// Members found behind the network's or their own bounds: inputs dropped from a full queue.
+    InboxFull = "inputs dropped from a full queue",
+}
+
+/// How often each of them happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts([u64; ALL.len()]);
+
+impl Default for Counts {
+    fn default() -> Counts {
+        Counts([0; ALL.len()])
+    }
+}
+
+impl Counts {
+    /// Once more.
+    pub fn one(&mut self, what: Count) {
+        self.add(what, 1);
+    }
+
+    /// So many more.
+    pub fn add(&mut self, what: Count, n: u64) {
+        self.0[what as usize] += n;
+    }
+
+    /// Adds up two runs.
+    pub fn merge(&mut self, other: &Counts) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, n)| *sum += n);
+    }
+
+    /// How often it happened.
+    pub fn of(&self, what: Count) -> u64 {
+        self.0[what as usize]
+    }
+
+    /// What never happened, and so was not tested.
+    pub fn missing(&self) -> impl Iterator<Item = &'static str> + '_ {
+        ALL.iter().filter(|(what, _)| self.of(*what) == 0).map(|(_, label)| *label)
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ALL.iter().try_for_each(|(what, label)| writeln!(f, "{:>14}  {label}", self.of(*what)))
+    }
+}

@@ -1,0 +1,210 @@
+//! One member: a replica, its disk, its clock, its processor. It takes inputs into a bounded queue and
+//! is as slow, as hung or as dead as it was told to be.
+//!
+//! ```text
+//!           start                    pause
+//!   down ──────────▶ running ◀──────────────▶ standing still   (inputs wait, the disk goes on)
+//!    ▲                  │
+//!    └── crash, power cut, a failed disk
+//! ```
+
+use crate::clock::LocalClock;
+use ftq_core::ids::{BootId, MemberId};
+use ftq_core::machine::list::Lists;
+use ftq_core::replica::{Input, Options, Output, Replica};
+use ftq_core::store::Opened;
+use ftq_core::time::{Span, Time};
+use ftq_storage::memory::{Disk, Faults, Memory};
+use ftq_storage::{Done, Store};
+use std::collections::VecDeque;
+
+/// How many inputs from the network wait for a replica: what a socket's buffer holds. More are dropped.
+const INBOX_MAX: usize = 4_096;
+
+/// How many inputs are taken before the outputs are looked at, as the daemon's loop does.
+const BATCH: usize = 64;
+
+/// A replica that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// The replica.
+    pub replica: Replica<Lists>,
+    /// Its store.
+    pub store: Memory,
+    /// This run of it.
+    pub boot: BootId,
+}
+
+/// A member of the cluster.
+#[derive(Debug)]
+pub struct Node {
+    /// Its id.
+    pub member: MemberId,
+    /// The replica, while it runs.
+    pub running: Option<Box<Running>>,
+    /// The disk, while nothing runs on it.
+    pub disk: Option<Disk>,
+    /// How its disk behaves.
+    pub faults: Faults,
+    /// How long its processor takes for one input.
+    pub cpu: Span,
+    /// How often it has started.
+    pub boots: u64,
+    pub(crate) clock: LocalClock,
+    pub(crate) paused: bool,
+    /// How often it was paused; how often its disk and its processor got into trouble: so that the end
+    /// of an old trouble is not taken for the end of a new one.
+    pub(crate) pauses: u64,
+    pub(crate) disk_troubles: u64,
+    pub(crate) cpu_troubles: u64,
+    /// The moment for which a wake is queued.
+    pub(crate) wake_at: Time,
+    /// Whether the processor is at work on the first input.
+    pub(crate) busy: bool,
+    inbox: VecDeque<Input>,
+    ticking: bool,
+}
+
+/// How the first input of the queue may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// There is nothing to take, or nobody to take it.
+    Idle,
+    /// At once.
+    Now,
+    /// After so long.
+    After(Span),
+}
+
+impl Node {
+    /// A member that is down, with an empty disk.
+    pub fn new(member: MemberId, disk: Disk, clock: LocalClock) -> Node {
+        Node {
+            member,
+            running: None,
+            disk: Some(disk),
+            faults: Faults::default(),
+            cpu: Span::ZERO,
+            boots: 0,
+            clock,
+            paused: false,
+            pauses: 0,
+            disk_troubles: 0,
+            cpu_troubles: 0,
+            wake_at: Time::NEVER,
+            busy: false,
+            inbox: VecDeque::new(),
+            ticking: false,
+        }
+    }
+
+    /// Starts a replica on the disk; gives back what the disk held.
+    pub(crate) fn start(&mut self, now: Time, options: Options, boot: BootId, seed: u64) -> Option<Opened> {
+        let disk = self.disk.take()?;
+        let (store, opened) = Memory::open(disk, now, self.faults, seed);
+        let replica =
+            Replica::new(self.clock.read(now), options, boot, seed.rotate_left(17), opened.clone(), Lists::default());
+        self.running = Some(Box::new(Running { replica, store, boot }));
+        self.boots += 1;
+        self.inbox.clear();
+        (self.busy, self.ticking, self.paused, self.wake_at) = (false, false, false, Time::NEVER);
+        Some(opened)
+    }
+
+    /// The replica stops; what it leaves on the disk is up to `leave`.
+    pub(crate) fn stop(&mut self, leave: impl FnOnce(Memory) -> Disk) -> bool {
+        let Some(running) = self.running.take() else { return false };
+        self.disk = Some(leave(running.store));
+        self.inbox.clear();
+        (self.busy, self.ticking, self.paused, self.wake_at) = (false, false, false, Time::NEVER);
+        true
+    }
+
+    /// Something for the replica; whether there was room for it.
+    pub(crate) fn accept(&mut self, input: Input) -> bool {
+        let bounded = matches!(input, Input::Datagram { .. } | Input::Client { .. });
+        if self.running.is_none() || (bounded && self.inbox.len() >= INBOX_MAX) {
+            return false;
+        }
+        self.inbox.push_back(input);
+        true
+    }
+
+    /// Time has come to `now`: the store goes on, and the replica is told what it has to know.
+    pub(crate) fn advance(&mut self, now: Time) {
+        let Some(running) = &mut self.running else { return };
+        running.store.advance(now);
+        while let Some(done) = running.store.poll() {
+            self.inbox.push_back(match done {
+                Done::Report(report) => Input::Report(report),
+                Done::Fetched(id, fetched) => Input::Fetched { id, fetched },
+            });
+        }
+        let due = running.replica.deadline().is_some_and(|(at, _)| at <= self.clock.read(now));
+        if due && !self.ticking && !self.paused {
+            self.ticking = true;
+            self.inbox.push_back(Input::Tick);
+        }
+    }
+
+    /// When the next input may be taken.
+    pub(crate) fn turn(&self) -> Turn {
+        if self.running.is_none() || self.paused || self.inbox.is_empty() || self.busy {
+            Turn::Idle
+        } else if self.cpu == Span::ZERO {
+            Turn::Now
+        } else {
+            Turn::After(self.cpu)
+        }
+    }
+
+    /// The replica takes inputs: one if its processor is slow, else some. What it wants done goes to `out`.
+    pub(crate) fn take(&mut self, now: Time, mut taken: impl FnMut(BootId, &Input), out: &mut Vec<Output>) {
+        let Some(running) = &mut self.running else { return };
+        let local = self.clock.read(now);
+        let batch = if self.cpu == Span::ZERO { BATCH } else { 1 };
+        for _ in 0..batch {
+            let Some(input) = self.inbox.pop_front() else { break };
+            self.ticking &= !matches!(input, Input::Tick);
+            taken(running.boot, &input);
+            running.replica.handle(local, input);
+        }
+        while let Some(output) = running.replica.poll(local) {
+            out.push(output);
+        }
+    }
+
+    /// When this member wants to be called next.
+    pub(crate) fn next_wake(&self, now: Time) -> Time {
+        let Some(running) = &self.running else { return Time::NEVER };
+        let store = running.store.deadline().unwrap_or(Time::NEVER);
+        let replica = if self.paused || self.ticking {
+            Time::NEVER
+        } else {
+            running.replica.deadline().map_or(Time::NEVER, |(at, _)| self.clock.when(at))
+        };
+        // What is due now has been done; a deadline that stays in the past must not stop the world.
+        store.min(replica).max(now + Span(1))
+    }
+
+    /// How the disk behaves from now on.
+    pub(crate) fn set_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+        if let Some(running) = &mut self.running {
+            running.store.set_faults(faults);
+        }
+    }
+
+    /// What is durable.
+    pub fn durable(&self) -> &Disk {
+        match &self.running {
+            Some(running) => running.store.disk(),
+            None => self.disk.as_ref().expect("who does not run has left its disk"),
+        }
+    }
+
+    /// Whether it runs and does not stand still.
+    pub fn is_up(&self) -> bool {
+        self.running.is_some() && !self.paused
+    }
+}

@@ -1,0 +1,93 @@
+//! What is there: what a scenario asserts on, by what the disks hold and what the replicas have applied.
+
+use super::script::index;
+use super::{Checks, World};
+use crate::checkers::Violation;
+use crate::counts::{Count, Counts};
+use crate::node::Running;
+use ftq_core::ids::{Ballot, MemberSet, Slot};
+use ftq_core::time::Time;
+use ftq_storage::memory::Disk;
+
+/// What is there.
+impl World {
+    /// Virtual time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// What has happened.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The text of a collected trace.
+    pub fn trace_text(&self) -> &str {
+        self.trace.text()
+    }
+
+    /// The first invariant that did not hold.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// How many views a quorum began to order in, the first one included.
+    pub fn view_changes(&self) -> u64 {
+        self.counts.of(Count::ViewChange)
+    }
+
+    /// The last slot that is committed, by what the disks hold.
+    pub fn committed(&self) -> Slot {
+        self.checks.durability.end()
+    }
+
+    /// What a member's disk holds durably.
+    pub fn disk(&self, id: u8) -> &Disk {
+        self.nodes[index(id)].durable()
+    }
+
+    /// A member's log view, and who takes part in it, by what its disk holds.
+    pub fn view(&self, id: u8) -> (Ballot, MemberSet) {
+        let view = self.disk(id).view();
+        (view.ballot, view.set())
+    }
+
+    /// The replica of a member, its store and its boot, while it runs.
+    pub fn running(&self, id: u8) -> Option<&Running> {
+        self.nodes[index(id)].running.as_deref()
+    }
+
+    /// The last slot that a member has applied since it started.
+    pub fn applied(&self, id: u8) -> Slot {
+        self.running(id).map_or(Slot(0), |running| running.replica.group().log().delivered())
+    }
+
+    /// Why all is not well: what is not answered, who does not agree. Nothing if all is well.
+    pub fn disagreement(&self) -> Option<String> {
+        let Checks { history, durability, witness, .. } = &self.checks;
+        if history.open() > 0 {
+            return Some(format!("{} calls are not answered", history.open()));
+        }
+        let newest = self.nodes.iter().map(|node| node.durable().view()).max_by_key(|view| view.ballot)?;
+        for node in &self.nodes {
+            let id = node.member;
+            let Some(running) = &node.running else { return Some(format!("member {id} is down")) };
+            let (group, log_view) = (running.replica.group(), node.durable().log_view());
+            if newest.set().contains(id) && (log_view != newest.ballot || !group.is_active()) {
+                return Some(format!("member {id} is in view {log_view:?}, not in {:?}", newest.ballot));
+            }
+            let delivered = group.log().delivered();
+            if delivered != durability.end() || delivered != witness.end() {
+                return Some(format!("member {id} has applied {delivered} of {}", durability.end()));
+            }
+            if witness.state(delivered).is_some_and(|state| state != running.replica.machine().digest()) {
+                return Some(format!("member {id} is in another state"));
+            }
+        }
+        None
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = u8> + use<> {
+        1..=u8::try_from(self.nodes.len()).expect("a small cluster")
+    }
+}
