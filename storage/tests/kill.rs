@@ -3,6 +3,8 @@
 //! The test runs itself once more as the victim, which says on its standard output what was reported
 //! to it. `FTQ_KILLS=300 cargo test -p ftq-storage --test kill` kills more often.
 
+#![expect(clippy::disallowed_methods, reason = "real threads and processes take real time")]
+
 mod common;
 
 use common::*;

@@ -1,5 +1,7 @@
 //! What was reported is there when the store is opened again, job by job.
 
+#![expect(clippy::disallowed_methods, reason = "real threads and processes take real time")]
+
 mod common;
 
 use common::*;

@@ -175,7 +175,8 @@ impl Plan {
         Faults {
             journal: Drawn { base, jitter: Span(c.below(base.0 * 4 + 1)) },
             late_percent: if late { 1 + c.below(50) } else { 0 },
-            late: Span::millis(if late { 1 + c.below(20) } else { 0 }),
+            // Now and then so late that a view change lies between (RULES S8).
+            late: Span::millis(if late { 1 + c.below([20, 20, 2_000][index(c, 3)]) } else { 0 }),
             ..Faults::default()
         }
     }

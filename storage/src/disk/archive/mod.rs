@@ -252,6 +252,10 @@ fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
             Ok(Ok(db)) => return Ok(db),
             Ok(Err(sled::Error::Io(error))) if tries < LOCK_TRIES && is_lock(&error) => {
                 tries += 1;
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "a lock may outlive its holder for a moment; opening may wait"
+                )]
                 std::thread::sleep(LOCK_PAUSE);
             }
             Ok(Err(sled::Error::Io(error))) => return Err(OpenError::io("open", path)(error)),
