@@ -172,11 +172,12 @@ impl Plan {
     fn disks(c: &mut Chance) -> Faults {
         let base = [Span::micros(50), Span::micros(250), Span::millis(2)][index(c, 3)];
         let late = c.below(3) == 0;
+        // Now and then so late that a view change lies between (RULES S8).
+        let late_max = [20, 20, 2_000][index(c, 3)];
         Faults {
             journal: Drawn { base, jitter: Span(c.below(base.0 * 4 + 1)) },
             late_percent: if late { 1 + c.below(50) } else { 0 },
-            // Now and then so late that a view change lies between (RULES S8).
-            late: Span::millis(if late { 1 + c.below([20, 20, 2_000][index(c, 3)]) } else { 0 }),
+            late: Span::millis(if late { 1 + c.below(late_max) } else { 0 }),
             ..Faults::default()
         }
     }
