@@ -13,6 +13,7 @@
 use ftq_core::replica::FetchId;
 use ftq_core::store::{Fetch, Fetched, Job, JobId, Report};
 
+pub mod disk;
 pub mod memory;
 
 /// A disk that takes jobs and says when they are done.

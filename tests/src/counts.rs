@@ -64,6 +64,8 @@ counts! {
     Crash = "crashes",
     /// Power cuts of one member.
     PowerCutOne = "power cuts of one",
+    /// Power cuts of one member at a moment at which that hurts.
+    PowerCutArmed = "power cuts at a bad moment",
     /// Power cuts of some members at once.
     PowerCutSome = "power cuts of some",
     /// Power cuts of all members at once.

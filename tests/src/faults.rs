@@ -35,6 +35,8 @@ pub enum Fault {
     Crash,
     /// The power of one member is cut.
     PowerCutOne,
+    /// The power of one member is cut at the next moment at which that hurts.
+    PowerCutArmed,
     /// The power of some members is cut at one moment.
     PowerCutSome,
     /// The power of all members is cut at one moment.
@@ -55,7 +57,7 @@ pub enum Fault {
     ClockDrift,
 }
 
-const ALL: [Fault; 19] = [
+const ALL: [Fault; 20] = [
     Fault::OneWayCut,
     Fault::Halves,
     Fault::Isolated,
@@ -66,6 +68,7 @@ const ALL: [Fault; 19] = [
     Fault::Pause,
     Fault::Crash,
     Fault::PowerCutOne,
+    Fault::PowerCutArmed,
     Fault::PowerCutSome,
     Fault::PowerCutAll,
     Fault::SlowDisk,
@@ -105,7 +108,7 @@ pub struct Plan {
 
 impl Plan {
     /// What `seed` does.
-    pub fn draw(seed: u64, trace: Trace) -> Plan {
+    pub fn draw(seed: u64) -> Plan {
         let mut chance = Chance::new(seed ^ 0x5eed_0fa1_1fa1);
         let c = &mut chance;
         let members = [1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7][index(c, 12)];
@@ -120,15 +123,26 @@ impl Plan {
             // The seal of the client protocol has a replay window: no datagram gets through twice.
             client_links: Behaviour { duplicate: 0, replay: 0, ..Plan::links(c, delay) },
             disks: Plan::disks(c),
+            cpu: [Span::ZERO, Span::ZERO, Span::micros(5), Span::micros(100)][index(c, 4)],
             snapshot_every: [20, 100, 1_000][index(c, 3)],
             log_keep: [10, 100, 1_000][index(c, 3)],
             mix: Some(Plan::mix(c)),
-            trace,
+            trace: Trace::Off,
         };
         let loads = (0..clients).map(|_| Load::draw(c)).collect();
         let starts_apart = [Span::ZERO, Span::millis(100), Span::secs(2)][index(c, 3)];
         let trouble = Span::millis(2_000 + c.below(6_000));
         Plan { setup, loads, starts_apart, trouble }
+    }
+
+    /// The same cluster without any trouble.
+    pub(crate) fn quiet(&self) -> Setup {
+        let delay = self.setup.links.delay;
+        Setup {
+            order: self.setup.order,
+            seed: self.setup.seed,
+            ..Setup::cluster(self.setup.members).clients(1).delay(delay)
+        }
     }
 
     /// What the links do all the time.

@@ -19,6 +19,7 @@ pub mod counts;
 pub mod faults;
 pub mod network;
 pub mod node;
+pub mod process;
 pub mod run;
 pub mod swarm;
 pub mod trace;

@@ -18,8 +18,9 @@ use ftq_storage::memory::{Disk, Faults, Memory};
 use ftq_storage::{Done, Store};
 use std::collections::VecDeque;
 
-/// How many inputs from the network wait for a replica: what a socket's buffer holds. More are dropped.
-const INBOX_MAX: usize = 4_096;
+/// How many inputs from the network wait for a replica: about what a socket's buffer of 200 KiB holds.
+/// More are dropped.
+const INBOX_MAX: usize = 256;
 
 /// How many inputs are taken before the outputs are looked at, as the daemon's loop does.
 const BATCH: usize = 64;
@@ -46,8 +47,9 @@ pub struct Node {
     pub disk: Option<Disk>,
     /// How its disk behaves.
     pub faults: Faults,
-    /// How long its processor takes for one input.
+    /// How long its processor takes for one input: now, and when nothing is wrong with it.
     pub cpu: Span,
+    pub(crate) healthy_cpu: Span,
     /// How often it has started.
     pub boots: u64,
     pub(crate) clock: LocalClock,
@@ -59,10 +61,28 @@ pub struct Node {
     pub(crate) cpu_troubles: u64,
     /// The moment for which a wake is queued.
     pub(crate) wake_at: Time,
-    /// Whether the processor is at work on the first input.
+    /// Whether the processor is at work, and on how many inputs.
     pub(crate) busy: bool,
+    working_on: usize,
+    /// The moment at which its power is to be cut.
+    pub(crate) armed: Option<Moment>,
     inbox: VecDeque<Input>,
     ticking: bool,
+}
+
+/// A moment at which a power cut hurts most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It has sequenced a slot, and perhaps nobody has heard of it.
+    Sequenced,
+    /// Several slots are on their way to its disk at once.
+    SeveralSlots,
+    /// A promise is on its way to its disk.
+    Promise,
+    /// An install is on its way to its disk.
+    Install,
+    /// It has answered a client.
+    Answered,
 }
 
 /// How the first input of the queue may be taken.
@@ -85,6 +105,7 @@ impl Node {
             disk: Some(disk),
             faults: Faults::default(),
             cpu: Span::ZERO,
+            healthy_cpu: Span::ZERO,
             boots: 0,
             clock,
             paused: false,
@@ -92,7 +113,9 @@ impl Node {
             disk_troubles: 0,
             cpu_troubles: 0,
             wake_at: Time::NEVER,
+            armed: None,
             busy: false,
+            working_on: 0,
             inbox: VecDeque::new(),
             ticking: false,
         }
@@ -107,7 +130,8 @@ impl Node {
         self.running = Some(Box::new(Running { replica, store, boot }));
         self.boots += 1;
         self.inbox.clear();
-        (self.busy, self.ticking, self.paused, self.wake_at) = (false, false, false, Time::NEVER);
+        (self.busy, self.working_on, self.ticking, self.paused) = (false, 0, false, false);
+        (self.wake_at, self.armed) = (Time::NEVER, None);
         Some(opened)
     }
 
@@ -116,7 +140,8 @@ impl Node {
         let Some(running) = self.running.take() else { return false };
         self.disk = Some(leave(running.store));
         self.inbox.clear();
-        (self.busy, self.ticking, self.paused, self.wake_at) = (false, false, false, Time::NEVER);
+        (self.busy, self.working_on, self.ticking, self.paused) = (false, 0, false, false);
+        (self.wake_at, self.armed) = (Time::NEVER, None);
         true
     }
 
@@ -148,21 +173,23 @@ impl Node {
     }
 
     /// When the next input may be taken.
-    pub(crate) fn turn(&self) -> Turn {
+    pub(crate) fn turn(&mut self) -> Turn {
         if self.running.is_none() || self.paused || self.inbox.is_empty() || self.busy {
             Turn::Idle
         } else if self.cpu == Span::ZERO {
             Turn::Now
         } else {
-            Turn::After(self.cpu)
+            self.busy = true;
+            self.working_on = self.inbox.len().min(BATCH);
+            Turn::After(self.cpu.times(self.working_on as u64))
         }
     }
 
-    /// The replica takes inputs: one if its processor is slow, else some. What it wants done goes to `out`.
+    /// The replica takes inputs: those that its processor was at work on, or some. What it wants done goes to `out`.
     pub(crate) fn take(&mut self, now: Time, mut taken: impl FnMut(BootId, &Input), out: &mut Vec<Output>) {
         let Some(running) = &mut self.running else { return };
         let local = self.clock.read(now);
-        let batch = if self.cpu == Span::ZERO { BATCH } else { 1 };
+        let batch = if self.working_on > 0 { std::mem::take(&mut self.working_on) } else { BATCH };
         for _ in 0..batch {
             let Some(input) = self.inbox.pop_front() else { break };
             self.ticking &= !matches!(input, Input::Tick);

@@ -1,5 +1,5 @@
-//! One seed from its start to its verdict: trouble, then calm, then a look at who agrees, then a few
-//! calls whose datagrams are lost just when all else is silent.
+//! One seed from its start to its verdict: trouble, then calm, then a look at who agrees; and in a
+//! second world without trouble a few calls whose datagrams are lost just when all else is silent.
 
 use crate::checkers::history::End;
 use crate::checkers::{Invariant, Violation};
@@ -17,14 +17,18 @@ const CALM_MAX: Span = Span::secs(10);
 /// How often it is looked whether all agree.
 const LOOK_EVERY: Span = Span::millis(50);
 
-/// For how long the datagrams of a last call are lost now and then.
-const TAIL_LOSS: Span = Span::millis(5);
+/// How many in a thousand of the datagrams are lost that carry a last call to the others.
+const TAIL_LOSS: u64 = 500;
 
-/// How soon after that the loss must be repaired: the answer is there.
-const TAIL_REPAIRED: Span = Span::millis(50);
+/// How soon the loss must be repaired: the answer is there. It is less than the distance of heartbeats,
+/// which would find it too.
+const TAIL_REPAIRED: Span = Span::millis(40);
 
 /// How many last calls there are.
 const TAIL_CALLS: usize = 3;
+
+/// How long the second world has to form its view.
+const TAIL_START: Span = Span::secs(1);
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -60,18 +64,35 @@ pub fn catch_panics() {
 }
 
 fn run_plan(seed: u64, trace: Trace) -> Verdict {
-    let plan = Plan::draw(seed, trace);
-    let mut world = plan.setup.clone().build_down();
+    let plan = Plan::draw(seed);
+    let mut verdict = run_trouble(seed, &plan, trace.clone());
+    if verdict.violation.is_none() {
+        let tail = run_tail(seed, &plan, trace);
+        verdict.counts.merge(&tail.counts);
+        verdict.text += &tail.text;
+        verdict.violation = tail.violation;
+    }
+    verdict
+}
+
+/// Trouble, and then calm.
+fn run_trouble(seed: u64, plan: &Plan, trace: Trace) -> Verdict {
+    let mut world = plan.setup.clone().trace(trace).build_down();
     if plan.setup.order == ftq_core::replica::Order::Fixed {
         world.count(Count::FixedOrder);
     }
-    world.trouble(&plan);
+    world.trouble(plan);
     if world.violation().is_none() {
         world.calm();
     }
-    if world.violation().is_none() {
-        world.tail();
-    }
+    world.verdict(seed)
+}
+
+/// Silence, and last calls in it.
+fn run_tail(seed: u64, plan: &Plan, trace: Trace) -> Verdict {
+    let mut world = plan.quiet().trace(trace).build();
+    world.pass(TAIL_START);
+    world.tail();
     world.verdict(seed)
 }
 
@@ -113,22 +134,26 @@ impl World {
         }
     }
 
-    /// A call, and some of the datagrams that it causes are lost; then all is silent.
+    /// A call, and the last datagrams that it causes are lost now and then; then all is silent.
     fn tail(&mut self) {
         for _ in 0..TAIL_CALLS {
+            // Not in step with the heartbeats.
+            self.pass_about(LOOK_EVERY);
             let client = self.pick_client();
             let call = self.last_call(client);
-            self.lose_between_members(300, TAIL_LOSS);
-            self.pass(Span(TAIL_LOSS.0 + TAIL_REPAIRED.0));
+            // From the client to the origin, from there to the sequencer: what they send is lost, and
+            // not the marks that come later.
+            let delay = self.link(1, 1).delay;
+            self.lose_between_members(TAIL_LOSS, Span(delay.0 * 2 + delay.0 / 8));
+            self.pass(TAIL_REPAIRED);
             if self.violation().is_some() {
                 return;
             }
             if self.end(call).is_none() {
-                let span = TAIL_LOSS.0 + TAIL_REPAIRED.0;
-                self.fail(Invariant::TailRepaired, format!("call {call} is not answered after {} ms", span / 1_000));
+                let why = format!("call {call} is not answered after {} ms", TAIL_REPAIRED.0 / 1_000);
+                self.fail(Invariant::TailRepaired, why);
                 return;
             }
-            self.pass(LOOK_EVERY);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! get through: a path that lets only small packets pass carries heartbeats and no work (RULES L3).
 //! A peer that was dropped must hold out for longer each time before it is taken in again (RULES L4).
 
-use crate::ids::{BootId, MemberId, MemberSet};
+use crate::ids::{BootId, MemberId, MemberSet, Slot};
 use crate::time::{Span, Time};
 use alloc::vec::Vec;
 
@@ -30,6 +30,8 @@ pub struct Peer {
     full_size_at: Option<Time>,
     well_since: Option<Time>,
     inactive_since: Option<Time>,
+    /// Since when its log has not grown although there is more to have.
+    stuck_since: Option<Time>,
     laggard_until: Time,
     left_out_until: Time,
     drops: usize,
@@ -84,6 +86,7 @@ impl Detector {
             peer.heartbeat_at = None;
             peer.full_size_at = None;
             peer.inactive_since = None;
+            peer.stuck_since = None;
             // What made the former run unsteady may be gone with it.
             peer.drops = peer.drops.min(1);
             peer.left_out_until = Time(0);
@@ -92,8 +95,10 @@ impl Detector {
     }
 
     /// A peer spoke of itself.
-    pub fn heartbeat(&mut self, now: Time, member: MemberId, heartbeat: Heartbeat) {
+    pub fn heartbeat(&mut self, now: Time, member: MemberId, heartbeat: Heartbeat, committed: Slot) {
         if let Some(peer) = self.peer_mut(member) {
+            let grows = heartbeat.end > peer.heartbeat.end || heartbeat.end >= committed;
+            peer.stuck_since = if grows { None } else { peer.stuck_since.or(Some(now)) };
             peer.inactive_since = if heartbeat.active { None } else { peer.inactive_since.or(Some(now)) };
             peer.heartbeat = heartbeat;
             peer.heartbeat_at = Some(now);
@@ -180,6 +185,11 @@ impl Detector {
     /// For how long `member` has said that it takes no part in a view.
     pub fn inactive_for(&self, now: Time, member: MemberId) -> Span {
         self.peer(member).and_then(|peer| peer.inactive_since).map_or(Span::ZERO, |since| now.since(since))
+    }
+
+    /// For how long the log of `member` has stood still although there is more to have.
+    pub fn stuck_for(&self, now: Time, member: MemberId) -> Span {
+        self.peer(member).and_then(|peer| peer.stuck_since).map_or(Span::ZERO, |since| now.since(since))
     }
 
     /// What `member` said last, if that is not too old to count.

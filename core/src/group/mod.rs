@@ -377,7 +377,9 @@ impl Group {
             | Message::ReadMark(..) => Err("not a broadcast message"),
         };
         if let Err(why) = taken {
+            // What was refused will not come again: this view can't be followed any further.
             self.refuse(why);
+            self.leave_view();
         } else if self.ordering.has_work() {
             self.turns.waits(now);
         }
@@ -637,7 +639,7 @@ impl Group {
             // Whoever is in that view has promised it, and this replica has not: it was left out.
             self.leave_view();
         }
-        self.detector.heartbeat(now, from, heartbeat);
+        self.detector.heartbeat(now, from, heartbeat, self.log.committed());
         self.compare_state(now);
     }
 

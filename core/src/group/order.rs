@@ -23,8 +23,9 @@ const SLOT_BYTES: usize = 1 << 20;
 /// The most requests in one slot: a session is named by slot and 16 bits of position.
 const SLOT_REQUESTS: usize = 4_096;
 
-/// How far ahead of the log a sequence may be; the sender could not be further by its own limits.
-const AHEAD_MAX: u64 = 1_024;
+/// How far ahead of the log a sequence may be. A member that lacks one body holds the sequences of all the
+/// slots behind it, until it has that body or the others drop it, some seconds later.
+const AHEAD_MAX: u64 = 1 << 18;
 
 /// A sequence or a body that does not fit the view it came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -95,7 +95,8 @@ impl Group {
             let gone = !self.detector.hears_within(now, member, patience)
                 || self.has_rebooted(member)
                 || self.detector.is_impaired(now, member)
-                || self.detector.inactive_for(now, member) > timing.failure.part(2);
+                || self.detector.inactive_for(now, member) > timing.failure.part(2)
+                || self.detector.stuck_for(now, member) > patience.times(3);
             if gone {
                 missing.insert(member);
             }

@@ -59,6 +59,8 @@ pub(super) const MARK_AFTER: Span = Span::millis(2);
 pub(super) const MARK_CELLS: u32 = 32;
 /// The tail of a burst is probed after this, or when the marks are due and the way was twice as long.
 pub(super) const PROBE_MIN: Span = Span::millis(5);
+/// … but no later than this, however long the way has been: the loss of the last packet is found soon.
+pub(super) const PROBE_FIRST_MAX: Span = Span::millis(20);
 /// Probes double their distance up to this.
 pub(super) const PROBE_MAX: Span = Span::millis(50);
 

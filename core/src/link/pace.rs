@@ -4,7 +4,7 @@
 //! needed.
 
 use super::options::{
-    MARK_AFTER, NACK_AGAIN_MAX, NACK_AGAIN_MIN, PROBE_MAX, PROBE_MIN, REORDER_MAX, REORDER_MIN, RESEND_QUIET_MIN,
+    MARK_AFTER, NACK_AGAIN_MAX, NACK_AGAIN_MIN, PROBE_FIRST_MAX, PROBE_MIN, REORDER_MAX, REORDER_MIN, RESEND_QUIET_MIN,
     ROUND_TRIP_MAX,
 };
 use crate::time::Span;
@@ -42,6 +42,6 @@ impl Pace {
 
     /// How long to wait for the mark of what was sent last.
     pub(super) fn probe(self) -> Span {
-        Span(MARK_AFTER.0 + self.round_trip.0 * 3 / 2).clamp(PROBE_MIN, PROBE_MAX)
+        Span(MARK_AFTER.0 + self.round_trip.0 * 3 / 2).clamp(PROBE_MIN, PROBE_FIRST_MAX)
     }
 }

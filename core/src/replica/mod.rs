@@ -313,6 +313,8 @@ impl<M: Machine> Replica<M> {
                     self.link.note(to, &bytes, padded);
                     self.scratch = bytes;
                 }
+                // An answer to a peer that does not take the last ones is dropped: it will ask again.
+                group::Output::Stream { to, .. } if self.link.stream_room(to) == 0 => {}
                 group::Output::Stream { to, message } => {
                     let bytes = self.encode(&message);
                     self.link.stream(to, &bytes);

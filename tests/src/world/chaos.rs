@@ -5,12 +5,25 @@ use super::queue::Happening;
 use crate::counts::Count;
 use crate::faults::{Fault, index};
 use crate::network::{Behaviour, Endpoint};
+use crate::node::Moment;
 use crate::trace::Who;
+use ftq_core::replica::{Event, Output};
+use ftq_core::store::Job;
 use ftq_core::time::{Span, Time};
 use ftq_storage::memory::Faults;
 
 /// How far a session's expiry is exceeded when all clocks jump.
 const CLOCKS_JUMP: Span = Span::secs(660);
+
+/// The moments at which a power cut hurts most.
+const MOMENTS: [Moment; 5] =
+    [Moment::Sequenced, Moment::SeveralSlots, Moment::Promise, Moment::Install, Moment::Answered];
+
+/// How long after such a moment the power goes, at most: a few syncs.
+const MOMENT: Span = Span::micros(1_500);
+
+/// How long a member is down that comes back before anybody misses it.
+const BACK_SOON: Span = Span::millis(100);
 
 impl World {
     /// One random fault; then the next one is due later.
@@ -86,6 +99,10 @@ impl World {
                 self.power_cut(id);
                 self.restart_at(node, until);
             }
+            Fault::PowerCutArmed => {
+                let moment = MOMENTS[index(&mut self.chance, MOMENTS.len())];
+                self.nodes[node].armed = Some(moment);
+            }
             Fault::PowerCutSome => self.power_cut_some(until),
             Fault::PowerCutAll => {
                 self.power_cut_all();
@@ -146,6 +163,35 @@ impl World {
         (0..self.nodes.len()).map(|_| 1 << self.chance.below(2)).collect()
     }
 
+    /// If the moment has come for which a member is armed, its power goes a little later.
+    pub(super) fn spring(&mut self, node: usize, outputs: &[Output]) {
+        let Some(moment) = self.nodes[node].armed else { return };
+        let come = outputs.iter().any(|output| match (moment, output) {
+            (Moment::Sequenced, Output::Event(Event::Sequenced { .. })) => true,
+            (Moment::SeveralSlots, Output::Persist { job: Job::Append { slots, .. }, .. }) => slots.len() > 1,
+            (Moment::Promise, Output::Persist { job: Job::Promise { .. }, .. })
+            | (Moment::Install, Output::Persist { job: Job::Install { .. }, .. })
+            | (Moment::Answered, Output::Reply { .. }) => true,
+            (Moment::Sequenced | Moment::SeveralSlots | Moment::Promise | Moment::Install | Moment::Answered, _) => {
+                false
+            }
+        });
+        if come {
+            self.nodes[node].armed = None;
+            let wait = if self.chance.below(2) == 0 { Span::ZERO } else { Span(self.chance.below(MOMENT.0)) };
+            let boot = self.nodes[node].boots;
+            self.queue.push(self.now + wait, Happening::PowerCut { node, boot });
+        }
+    }
+
+    /// The power of a member goes that was armed; it is back soon.
+    pub(super) fn cut_armed(&mut self, node: usize) {
+        self.counts.one(Count::PowerCutArmed);
+        self.power_cut(self.nodes[node].member.number());
+        let at = self.now + Span(1 + self.chance.below(BACK_SOON.0));
+        self.restart_at(node, at);
+    }
+
     fn power_cut_some(&mut self, until: Time) {
         self.counts.one(Count::PowerCutSome);
         for node in 0..self.nodes.len() {
@@ -195,8 +241,9 @@ impl World {
             }
         }
         for node in 0..self.nodes.len() {
+            self.nodes[node].armed = None;
             self.heal_disk(node);
-            self.set_cpu(node, Span::ZERO);
+            self.heal_cpu(node);
             self.resume_node(node);
             self.start_node(node);
         }

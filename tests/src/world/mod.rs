@@ -131,7 +131,12 @@ impl World {
             }
             Happening::CpuHeals { node, trouble } => {
                 if self.nodes[node].cpu_troubles == trouble {
-                    self.set_cpu(node, Span::ZERO);
+                    self.heal_cpu(node);
+                }
+            }
+            Happening::PowerCut { node, boot } => {
+                if self.nodes[node].boots == boot {
+                    self.cut_armed(node);
                 }
             }
             Happening::Chaos => self.chaos(),
@@ -187,7 +192,6 @@ impl World {
                 Turn::Idle => break,
                 Turn::Now => self.take(node),
                 Turn::After(span) => {
-                    self.nodes[node].busy = true;
                     let boot = self.nodes[node].boots;
                     self.queue.push(self.now + span, Happening::Processed { node, boot });
                 }
@@ -221,6 +225,7 @@ impl World {
             }
         }
         let mut stopped = false;
+        self.spring(node, &outputs);
         for output in outputs.drain(..) {
             stopped |= self.carry_out(node, output);
         }

@@ -58,6 +58,13 @@ pub(crate) enum Happening {
         /// Which trouble ends.
         trouble: u64,
     },
+    /// A member's power is cut.
+    PowerCut {
+        /// The index of the member.
+        node: usize,
+        /// The boot that this is about.
+        boot: u64,
+    },
     /// The next random fault is due.
     Chaos,
 }

@@ -309,6 +309,12 @@ impl World {
         }
     }
 
+    pub(super) fn heal_cpu(&mut self, node: usize) {
+        if self.nodes[node].cpu != self.nodes[node].healthy_cpu {
+            self.set_cpu(node, self.nodes[node].healthy_cpu);
+        }
+    }
+
     pub(super) fn set_cpu(&mut self, node: usize, span: Span) {
         self.say(Who::Member(self.nodes[node].member.number()), "processor", format_args!("{} µs per input", span.0));
         self.nodes[node].cpu_troubles += 1;

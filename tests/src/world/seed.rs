@@ -18,6 +18,12 @@ impl World {
         self.run_until_time(self.now + span);
     }
 
+    /// Lets some time pass, at most twice this.
+    pub(crate) fn pass_about(&mut self, span: Span) {
+        let span = Span(self.chance.below(span.0 * 2));
+        self.pass(span);
+    }
+
     /// The members start within this.
     pub(crate) fn start_apart(&mut self, apart: Span) {
         for node in 0..self.nodes.len() {

@@ -44,6 +44,8 @@ pub struct Setup {
     pub client_links: Behaviour,
     /// How the disks behave.
     pub disks: Faults,
+    /// How long the processors take for one input.
+    pub cpu: Span,
     /// A snapshot is taken at every slot that this divides.
     pub snapshot_every: u64,
     /// How many delivered slots are kept below the newest snapshot.
@@ -66,6 +68,7 @@ impl Setup {
             links,
             client_links: links,
             disks: Faults::default(),
+            cpu: Span::ZERO,
             snapshot_every: 1_000,
             log_keep: 1_000,
             mix: None,
@@ -133,6 +136,8 @@ impl Setup {
                 let clock = LocalClock::new(Time(0), Time(chance.below(CLOCKS_APART.0)));
                 let mut node = Node::new(member(index), disk, clock);
                 node.set_faults(self.disks);
+                node.cpu = self.cpu;
+                node.healthy_cpu = self.cpu;
                 node
             })
             .collect();

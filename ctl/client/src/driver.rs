@@ -1,0 +1,236 @@
+//! The thread behind a client: its socket, its clock, and the session that decides what to send.
+//!
+//! Always: a call that was taken ends, with an answer or with an error, at its deadline at the latest.
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::options::Options;
+use async_channel::{Receiver, Sender};
+use async_io::{Async, Timer};
+use bytes::Bytes;
+use ftq_core::machine::Place;
+use ftq_core::session::client::{self, CallId, Client, Ended, Output};
+use ftq_core::session::message::{ClientMessage, Refusal};
+use ftq_core::time::Time;
+use ftq_net::{CLIENT_DATAGRAM_MAX, client as wire};
+use futures_lite::future;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+/// How many calls may wait to be looked at; a further one waits in its own task.
+const ORDERS_MAX: usize = 256;
+
+/// How many calls are looked at at once: a full window, and as many that wait for it.
+const CALLS_MAX: usize = 2_048;
+
+/// How many datagrams are taken before the session is looked at again.
+const DATAGRAMS_BUDGET: usize = 64;
+
+/// What a message adds to a command or a question, at most.
+const HEAD_BYTES: usize = 64;
+
+/// The largest command or question.
+pub(crate) const REQUEST_BYTES_MAX: usize = CLIENT_DATAGRAM_MAX - HEAD_BYTES;
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Execute a command.
+    Call(Bytes),
+    /// Answer a question.
+    Read {
+        /// Whether the answer may be stale.
+        local: bool,
+        /// The question.
+        question: Bytes,
+    },
+}
+
+/// How it ended: where the answer stands in the log, and the machine's answer.
+pub(crate) type Answer = Result<(Place, Bytes), Error>;
+
+/// Something to do, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) request: Request,
+    pub(crate) answer: Sender<Answer>,
+}
+
+/// Drives one client's session.
+struct Driver {
+    clock: Clock,
+    timeout: Duration,
+    servers: Vec<SocketAddr>,
+    socket: Async<UdpSocket>,
+    session: Client,
+    orders: Receiver<Order>,
+    waiting: BTreeMap<CallId, Sender<Answer>>,
+    timer: Timer,
+    /// When the timer goes off.
+    armed: Time,
+    /// Whether any server has ever said anything.
+    heard: bool,
+    buffer: Box<[u8]>,
+}
+
+/// Starts a driver in a thread of its own. It ends when the sender is dropped.
+pub(crate) fn start(options: Options) -> io::Result<Sender<Order>> {
+    let Options { servers, timeout, window } = options;
+    let bad = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
+    if let Some(server) = servers.iter().find(|server| !server.ip().is_loopback()) {
+        return Err(bad(format!("{server} is not a loopback address, and this version does not seal what it sends")));
+    }
+    let Some(first) = servers.first() else { return Err(bad("no server is given".to_owned())) };
+    if !(1..=1_024).contains(&window) {
+        return Err(bad("the window is 1 to 1,024".to_owned()));
+    }
+    let here = match first.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    let socket = Async::<UdpSocket>::bind((here, 0))?;
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed)?;
+    let session = client::Options { window, ..client::Options::new(servers.len()) };
+    let (orders_in, orders) = async_channel::bounded(ORDERS_MAX);
+    let mut driver = Driver {
+        clock: Clock::start(),
+        timeout,
+        servers,
+        socket,
+        session: Client::new(session, u64::from_le_bytes(seed)),
+        orders,
+        waiting: BTreeMap::new(),
+        timer: Timer::never(),
+        armed: Time::NEVER,
+        heard: false,
+        // One byte more, so that an answer which is too long is told from the longest.
+        buffer: vec![0; CLIENT_DATAGRAM_MAX + 1].into(),
+    };
+    let thread = std::thread::Builder::new().name("ftq-client".to_owned());
+    thread.spawn(move || async_io::block_on(driver.run()))?;
+    Ok(orders_in)
+}
+
+impl Driver {
+    async fn run(&mut self) {
+        loop {
+            self.take_orders();
+            let more = self.take_datagrams();
+            self.session.tick(self.clock.now());
+            self.carry_out();
+            if !more && !self.sleep().await {
+                return;
+            }
+        }
+    }
+
+    /// Takes what is asked for, as far as there is room.
+    fn take_orders(&mut self) {
+        while self.session.open_calls() < CALLS_MAX
+            && let Ok(order) = self.orders.try_recv()
+        {
+            self.take(order);
+        }
+    }
+
+    fn take(&mut self, Order { request, answer }: Order) {
+        let now = self.clock.now();
+        let deadline = self.clock.after(self.timeout);
+        let call = match request {
+            Request::Call(command) => self.session.call(now, deadline, command),
+            Request::Read { local, question } => self.session.read(now, deadline, local, question),
+        };
+        self.waiting.insert(call, answer);
+    }
+
+    /// Takes what servers say; whether there may be more.
+    fn take_datagrams(&mut self) -> bool {
+        for _ in 0..DATAGRAMS_BUDGET {
+            let (length, from) = match self.socket.get_ref().recv_from(&mut self.buffer) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                // A server that is not running, perhaps: that is no datagram.
+                Err(_) => continue,
+            };
+            let Some(server) = self.servers.iter().position(|server| *server == from) else { continue };
+            let Ok(message) = wire::decode_answer(Bytes::copy_from_slice(&self.buffer[..length])) else { continue };
+            self.heard = true;
+            self.session.receive(self.clock.now(), server, message);
+        }
+        true
+    }
+
+    /// Does what the session wants done.
+    fn carry_out(&mut self) {
+        let now = self.clock.now();
+        while let Some(output) = self.session.poll(now) {
+            match output {
+                Output::Send { server, message } => self.send(server, &message),
+                Output::Done { call, ended } => {
+                    let answer = self.judge(ended);
+                    if let Some(waiting) = self.waiting.remove(&call) {
+                        // Who asked may have gone.
+                        let _ = waiting.try_send(answer);
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&self, server: usize, message: &ClientMessage) {
+        let Some(server) = self.servers.get(server) else { return };
+        // What the system does not take is lost like any datagram, and sent again.
+        let _ = self.socket.get_ref().send_to(&wire::encode_request(message), server);
+    }
+
+    fn judge(&self, ended: Ended) -> Answer {
+        match ended {
+            Ended::Answered { place, answer } => Ok((place, answer)),
+            Ended::Read { slot, answer } => Ok((Place { slot, position: 0 }, answer)),
+            Ended::Refused(Refusal::NoQuorum) => Err(Error::NoQuorum),
+            Ended::Refused(Refusal::Busy { after_ms: _ }) => Err(Error::Busy),
+            Ended::Refused(Refusal::TooLarge) => Err(Error::TooLarge { bytes_max: REQUEST_BYTES_MAX }),
+            Ended::Unsent if self.heard => Err(Error::NoQuorum),
+            Ended::Unsent => Err(Error::Unreachable),
+            Ended::Expired => Err(Error::Expired),
+            Ended::Unknown => Err(Error::Unknown),
+        }
+    }
+
+    /// Until something is asked for or said, or the session wants to be called, or a little before that;
+    /// whether anybody can still ask.
+    async fn sleep(&mut self) -> bool {
+        let deadline = self.session.deadline().unwrap_or(Time::NEVER);
+        // An earlier call does no harm, and each setting of the timer costs the reactor a wake-up.
+        if deadline < self.armed {
+            self.armed = deadline;
+            self.timer = self.clock.instant(deadline).map_or_else(Timer::never, Timer::at);
+        }
+        let room = self.session.open_calls() < CALLS_MAX;
+        let mut asked = pin!(self.orders.recv());
+        let woken = future::poll_fn(|context| {
+            if room && let Poll::Ready(order) = asked.as_mut().poll(context) {
+                return Poll::Ready(Some(order));
+            }
+            // An error of the socket shows when it is read.
+            let readable = self.socket.poll_readable(context).is_ready();
+            let due = Pin::new(&mut self.timer).poll(context).is_ready();
+            if due {
+                self.armed = Time::NEVER;
+            }
+            if due || readable { Poll::Ready(None) } else { Poll::Pending }
+        });
+        match woken.await {
+            Some(Ok(order)) => self.take(order),
+            Some(Err(_)) => return false,
+            None => {}
+        }
+        true
+    }
+}

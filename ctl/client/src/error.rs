@@ -1,0 +1,47 @@
+//! Why a call did not do what it was asked to.
+
+use ftq_core::machine::queues;
+use std::fmt;
+
+/// Why a call did not do what it was asked to. All but [`Error::Unknown`] say that nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The cluster says no: the queue is empty, is not there …
+    No(queues::Error),
+    /// The request does not fit into a datagram.
+    TooLarge {
+        /// How many bytes it may have, in a message of its own.
+        bytes_max: usize,
+    },
+    /// No replica answered.
+    Unreachable,
+    /// Replicas answered, but they are not enough to decide anything.
+    NoQuorum,
+    /// Every replica had too much to do.
+    Busy,
+    /// The client's session had expired. Another call opens a new one.
+    Expired,
+    /// The client has ended.
+    Closed,
+    /// The time ran out after the command was sent: it may have been done, or may still be, but only once.
+    Unknown,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::No(why) => write!(f, "{why}"),
+            Error::TooLarge { bytes_max } => {
+                write!(f, "too large: this version takes requests of at most {bytes_max} bytes")
+            }
+            Error::Unreachable => write!(f, "no server answers, nothing was done: is ftqd running, is --server right?"),
+            Error::NoQuorum => write!(f, "no quorum, nothing was done: too few replicas hear each other"),
+            Error::Busy => write!(f, "the servers are too busy, nothing was done: try again"),
+            Error::Expired => write!(f, "the session had expired, nothing was done: try again"),
+            Error::Closed => write!(f, "the client has ended, nothing was done"),
+            Error::Unknown => write!(f, "no answer in time, outcome unknown: it may have been done, once at most"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,61 @@
+//! What may stand on the command line.
+
+use argh::FromArgs;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs one replica of a durable work queue. Without a configuration: a cluster of one, on loopback,
+/// with its data in $STATE_DIRECTORY, else $XDG_STATE_HOME/ftq, else ~/.local/state/ftq.
+#[derive(Debug, FromArgs)]
+pub(crate) struct Arguments {
+    /// configuration file (TOML)
+    #[argh(option, arg_name = "file")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// say what the configuration comes to, and exit
+    #[argh(switch)]
+    pub(crate) check_config: bool,
+
+    /// print the version, and exit
+    #[argh(switch)]
+    pub(crate) version: bool,
+}
+
+/// Why the command line leads to nothing to run.
+#[derive(Debug)]
+pub(crate) enum Early {
+    /// Help was asked for.
+    Help(String),
+    /// It is wrong.
+    Wrong(String),
+}
+
+impl Arguments {
+    /// Reads a command line, without the program's name.
+    pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Arguments, Early> {
+        let texts = arguments.map(OsString::into_string).collect::<Result<Vec<String>, OsString>>();
+        let texts = texts.map_err(|bad| Early::Wrong(format!("{} is not valid text", bad.to_string_lossy())))?;
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        Arguments::from_args(&["ftqd"], &texts).map_err(|early| match early.status {
+            Ok(()) => Early::Help(early.output),
+            Err(()) => Early::Wrong(early.output.trim().to_owned()),
+        })
+    }
+}
+
+impl Early {
+    /// Says what there is to say; the exit code, 64 for a command line that is wrong.
+    pub(crate) fn code(self) -> ExitCode {
+        match self {
+            Early::Help(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Early::Wrong(what) => {
+                eprintln!("ftqd: {what}");
+                ExitCode::from(64)
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a replica is told by its operator: one TOML file, every default in one place.
+//!
+//! A file becomes a [`Config`] that makes sense, or an error that says what does not; unknown keys are
+//! refused. With no file there is a cluster of one, on loopback.
+
+use crate::ending::Ending;
+use ftq_core::ids::{ClusterId, MEMBERS_MAX, MemberId, MemberSet};
+use ftq_core::replica::Order;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Where clients are expected.
+pub const CLIENT_PORT: u16 = 7410;
+/// Where peers are expected.
+pub const PEER_PORT: u16 = 7411;
+/// The cluster of a replica that was told nothing.
+const ALONE: &str = "local";
+
+/// What a replica is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The cluster's name.
+    pub cluster: String,
+    /// This member.
+    pub me: MemberId,
+    /// Every member's address for its peers, this one's too.
+    pub members: BTreeMap<MemberId, SocketAddr>,
+    /// Where clients are served.
+    pub client: SocketAddr,
+    /// Where the store is.
+    pub data_dir: PathBuf,
+    /// Who takes turns.
+    pub order: Order,
+}
+
+/// The file, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    cluster: String,
+    me: u8,
+    #[serde(default = "client_default")]
+    client: SocketAddr,
+    data_dir: Option<PathBuf>,
+    #[serde(default)]
+    order: Turns,
+    members: Vec<Seat>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Seat {
+    id: u8,
+    peer: SocketAddr,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Turns {
+    #[default]
+    Rotating,
+    Fixed,
+}
+
+impl Config {
+    /// A cluster of one, on loopback.
+    pub fn alone() -> Result<Config, Ending> {
+        let refused = |what| Ending::Config { file: None, what };
+        let me = MemberId::new(1).ok_or_else(|| refused("there is no member 1".to_owned()))?;
+        Ok(Config {
+            cluster: ALONE.to_owned(),
+            me,
+            members: BTreeMap::from([(me, SocketAddr::from((Ipv4Addr::LOCALHOST, PEER_PORT)))]),
+            client: client_default(),
+            data_dir: data_default(ALONE, me).map_err(refused)?,
+            order: Order::default(),
+        })
+    }
+
+    /// What a file says.
+    pub fn read(path: &Path) -> Result<Config, Ending> {
+        let refused = |what| Ending::Config { file: Some(path.to_owned()), what };
+        let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+        Config::parse(&text).map_err(refused)
+    }
+
+    /// What the text of a file says, or what is wrong with it.
+    pub fn parse(text: &str) -> Result<Config, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let name_is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if file.cluster.is_empty() || file.cluster.len() > 64 || !file.cluster.chars().all(name_is_plain) {
+            return Err("cluster: a name is 1 to 64 letters, digits, '-' or '_'".to_owned());
+        }
+        let me = member(file.me)?;
+        let mut members = BTreeMap::new();
+        for Seat { id, peer } in file.members {
+            loopback("peer", peer)?;
+            if members.values().any(|taken| *taken == peer) {
+                return Err(format!("members: two of them have the address {peer}"));
+            }
+            if members.insert(member(id)?, peer).is_some() {
+                return Err(format!("members: {id} is there twice"));
+            }
+        }
+        if members.len() > MEMBERS_MAX {
+            return Err(format!("members: a cluster has at most {MEMBERS_MAX}"));
+        }
+        let Some(peer) = members.get(&me) else {
+            return Err(format!("me = {me}, but that is none of the members"));
+        };
+        loopback("client", file.client)?;
+        if *peer == file.client {
+            return Err(format!("client: {peer} is this member's address for its peers already"));
+        }
+        let data_dir = file.data_dir.map_or_else(|| data_default(&file.cluster, me), Ok)?;
+        let order = match file.order {
+            Turns::Rotating => Order::Rotating,
+            Turns::Fixed => Order::Fixed,
+        };
+        Ok(Config { cluster: file.cluster, me, members, client: file.client, data_dir, order })
+    }
+
+    /// The cluster's id: it follows from the name, so that all members come to the same.
+    pub fn cluster_id(&self) -> ClusterId {
+        ClusterId(xxh3_128(self.cluster.as_bytes()).to_le_bytes())
+    }
+
+    /// All members.
+    pub fn member_set(&self) -> MemberSet {
+        self.members.keys().copied().collect()
+    }
+}
+
+fn member(id: u8) -> Result<MemberId, String> {
+    MemberId::new(id).ok_or_else(|| format!("{id} can't be a member's id: those are 1 to 63"))
+}
+
+/// Nothing is sealed yet: whoever reaches a port could say anything.
+fn loopback(key: &str, address: SocketAddr) -> Result<(), String> {
+    let usable = match address.ip() {
+        // An IPv6 port would hear IPv4 clients too, in another notation.
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    };
+    if usable {
+        return Ok(());
+    }
+    Err(format!(
+        "{key}: {address} is not a loopback address. Datagrams are not sealed yet, so this version runs on one \
+         machine only: use 127.0.0.1 or another address of 127.0.0.0/8"
+    ))
+}
+
+fn client_default() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, CLIENT_PORT))
+}
+
+/// Each member of each cluster has a directory of its own below the user's (or the service's) state.
+fn data_default(cluster: &str, me: MemberId) -> Result<PathBuf, String> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = set("STATE_DIRECTORY")
+        .or_else(|| Some(set("XDG_STATE_HOME")?.join("ftq")))
+        .or_else(|| Some(set("HOME")?.join(".local/state/ftq")))
+        .ok_or("there is no HOME to keep data below: set STATE_DIRECTORY, or data-dir in a configuration")?;
+    Ok(state.join(format!("{cluster}-{me}")))
+}

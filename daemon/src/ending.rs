@@ -1,0 +1,77 @@
+//! Why the daemon ends, each with an exit code of its own and what to do next.
+
+use ftq_storage::disk::OpenError;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why the daemon ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// The configuration can't be used. Nothing was started.
+    Config {
+        /// The file; none if there was none to read.
+        file: Option<PathBuf>,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// An address can't be had. Nothing was started.
+    Address {
+        /// Whose port it is.
+        port: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The store can't be opened. Nothing was changed.
+    Store(OpenError),
+    /// The system has something against it.
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// What it said.
+        error: io::Error,
+    },
+    /// The replica can't trust its state or its disk any more. The others go on without it.
+    Stopped(&'static str),
+}
+
+impl Ending {
+    /// The exit code; the numbers are those of `sysexits.h`.
+    pub fn code(&self) -> u8 {
+        match self {
+            Ending::Config { .. } => 78,
+            Ending::Address { .. } => 69,
+            Ending::Store(_) => 74,
+            Ending::System { .. } => 71,
+            Ending::Stopped(_) => 70,
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::Config { file: Some(file), what } => write!(f, "{}: {what}", file.display()),
+            Ending::Config { file: None, what } => write!(f, "{what}"),
+            Ending::Address { port, address, error } => {
+                write!(f, "can't have {address} for {port}: {error} (is another ftqd running?)")
+            }
+            Ending::Store(error) => write!(f, "{error}"),
+            Ending::System { doing, error } => write!(f, "can't {doing}: {error}"),
+            Ending::Stopped(why) => {
+                write!(f, "this replica stops for good: {why}. Its data is left as it is; the other replicas go on")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Ending {}
+
+impl From<OpenError> for Ending {
+    fn from(error: OpenError) -> Ending {
+        Ending::Store(error)
+    }
+}

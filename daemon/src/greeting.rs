@@ -1,0 +1,30 @@
+//! The first lines that a person sees: what runs, where its data is, and what to try.
+
+use crate::config::{CLIENT_PORT, Config};
+use std::fmt::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// What the configuration comes to.
+pub(crate) fn summary(config: &Config) -> String {
+    let Config { cluster, me, members, client, data_dir, order: _ } = config;
+    let mut lines = format!("ftqd {}: replica {me} of cluster \"{cluster}\"", env!("CARGO_PKG_VERSION"));
+    match members.len() {
+        1 => lines.push_str(", alone"),
+        n => {
+            let others = members.iter().filter(|(id, _)| *id != me);
+            let others: Vec<String> = others.map(|(id, peer)| format!("{id} at {peer}")).collect();
+            // Writing into a string can't fail.
+            let _ = write!(lines, ", one of {n}\n  peers    {}", others.join(", "));
+        }
+    }
+    let _ = write!(lines, "\n  data     {}", data_dir.display());
+    let _ = write!(lines, "\n  clients  {client} (UDP, not sealed: this machine only)");
+    lines
+}
+
+/// What to try, as one line to copy.
+pub(crate) fn invitation(client: SocketAddr) -> String {
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, CLIENT_PORT));
+    let ctl = if client == usual { "ftqctl".to_owned() } else { format!("ftqctl --server {client}") };
+    format!("  try      {ctl} create hello && {ctl} push hello world && {ctl} pop hello")
+}

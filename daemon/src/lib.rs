@@ -1,0 +1,66 @@
+//! The daemon: one replica with its sockets, its store, its clock and its configuration.
+//!
+//! ```text
+//!  clients ──UDP──▶ ┌──────────────── service: one thread, one loop ───────────────┐ ──▶ store
+//!          ◀─────── │ 1 reports  2 peers  3 clients  4 time ──▶ replica ──▶ outputs │ ◀── (its own threads,
+//!  peers  ◀──UDP──▶ └───────────────────────────────────────────────────────────────┘      wakes the loop)
+//! ```
+//!
+//! It decides nothing: what comes in goes to the replica, and what the replica wants is carried out.
+//! Nothing on the loop waits for a disk or for a socket.
+
+mod arguments;
+mod client_port;
+mod clock;
+pub mod config;
+mod ending;
+mod greeting;
+mod peer_port;
+mod service;
+mod socket;
+mod story;
+#[cfg(test)]
+mod tests;
+
+use arguments::Arguments;
+pub use ending::Ending;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs a replica as the command line says, without the program's name, until it ends.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    match Arguments::parse(arguments) {
+        Ok(arguments) => run(&arguments),
+        Err(early) => early.code(),
+    }
+}
+
+/// Runs a replica until it ends, and says why it did.
+fn run(arguments: &Arguments) -> ExitCode {
+    let lines = env_logger::Env::default().default_filter_or("info,sled=warn");
+    // A second logger in one process is refused; the first one serves.
+    let _ = env_logger::Builder::from_env(lines).format_target(false).try_init();
+    match start(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ending) => {
+            log::error!("{ending}");
+            ending.code().into()
+        }
+    }
+}
+
+fn start(arguments: &Arguments) -> Result<(), Ending> {
+    if arguments.version {
+        println!("ftqd {}", env!("CARGO_PKG_VERSION"));
+        return Ok(());
+    }
+    let config = match &arguments.config {
+        Some(path) => config::Config::read(path)?,
+        None => config::Config::alone()?,
+    };
+    if arguments.check_config {
+        println!("{}", greeting::summary(&config));
+        return Ok(());
+    }
+    Err(service::Service::open(&config)?.serve())
+}

@@ -1,0 +1,59 @@
+//! What happens to the replica, as lines of the log: a view change is one that a person understands.
+//!
+//! A line for each slot is for tracing; what the network can bring about is for debugging.
+
+use ftq_core::ids::{MemberId, MemberSet};
+use ftq_core::replica::Event;
+
+/// Tells what happens to one replica.
+#[derive(Debug)]
+pub(crate) struct Story {
+    me: MemberId,
+    /// Its last line on whom it misses, so that it is not repeated with every attempt.
+    missing: MemberSet,
+}
+
+impl Story {
+    /// The story of this member.
+    pub(crate) fn new(me: MemberId) -> Story {
+        Story { me, missing: MemberSet::EMPTY }
+    }
+
+    /// Writes it down; why it was the last thing, if it was.
+    pub(crate) fn tell(&mut self, event: &Event) -> Option<&'static str> {
+        match event {
+            Event::Sequenced { slot, requests, .. } => log::trace!("slot {slot}: ordered {requests} requests"),
+            Event::Appended { slot, .. } => log::trace!("slot {slot}: complete"),
+            Event::Applied { slot, .. } => log::trace!("slot {slot}: applied"),
+            Event::Restored { slot, .. } => log::info!("took over a snapshot of the state at slot {slot}"),
+            Event::Promised { ballot } => log::debug!("promised {ballot:?}"),
+            Event::Suspects { missing } => {
+                if *missing != self.missing {
+                    self.missing = *missing;
+                    log::info!("does not hear {}: asks for a new view", list(*missing));
+                }
+            }
+            Event::Installed { view, members, end, cut, .. } => {
+                self.missing = MemberSet::EMPTY;
+                let cut = if *cut == 0 { String::new() } else { format!(", {cut} slots of its own given up") };
+                let company = match members.without(self.me) {
+                    MemberSet::EMPTY => "alone".to_owned(),
+                    others => format!("with {}", list(others)),
+                };
+                log::info!("view {view:?}: {company}, from slot {} on{cut}", end.next());
+            }
+            Event::Opened { view } => log::debug!("view {view:?}: all of its members are there"),
+            Event::Left { view } => log::info!("left view {view:?}"),
+            Event::CaughtUp { slots, upto } => log::debug!("caught up {slots} slots, to slot {upto}"),
+            Event::Repeated => log::debug!("answered a request again"),
+            Event::Refused { why } => log::debug!("refused: {why}"),
+            Event::Stopped { why } => return Some(why),
+        }
+        None
+    }
+}
+
+fn list(members: MemberSet) -> String {
+    let members: Vec<String> = members.iter().map(|member| member.to_string()).collect();
+    members.join(", ")
+}

@@ -1,0 +1,79 @@
+//! The directory of a store: locked by one process, with small files that change all at once.
+
+use super::error::OpenError;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+const LOCK: &str = "lock";
+
+/// A directory that this process holds until it is dropped.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    /// The system lets go of the lock when the file is closed, however the process ends.
+    _lock: File,
+}
+
+impl Directory {
+    /// Takes the directory, makes it if it is not there.
+    pub(super) fn lock(path: &Path) -> Result<Directory, OpenError> {
+        if !path.is_dir() {
+            fs::create_dir_all(path).map_err(OpenError::io("create the directory", path))?;
+            if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                sync(parent).map_err(OpenError::io("sync the directory", parent))?;
+            }
+        }
+        let at = path.join(LOCK);
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut lock = options.open(&at).map_err(OpenError::io("open", &at))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Only for the message: an unreadable lock file is a lock all the same.
+                let _ = lock.read_to_string(&mut holder);
+                return Err(OpenError::InUse { directory: path.to_owned(), holder: holder.trim().to_owned() });
+            }
+            Err(TryLockError::Error(error)) => return Err(OpenError::io("lock", &at)(error)),
+        }
+        let says = format!("process {}\n", std::process::id());
+        lock.set_len(0).and_then(|()| lock.write_all(says.as_bytes())).map_err(OpenError::io("write", &at))?;
+        Ok(Directory { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Writes a file so that after a power cut it is the old one or the new one.
+    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), OpenError> {
+        let path = self.path.join(name);
+        let staged = self.path.join(format!("{name}.new"));
+        let write = || {
+            let mut file = File::create(&staged)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&staged, &path)?;
+            sync(&self.path)
+        };
+        write().map_err(OpenError::io("write", &path))
+    }
+
+    /// Reads a small file; `None` if it is not there.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, OpenError> {
+        let path = self.path.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(OpenError::io("read", &path)(error)),
+        }
+    }
+
+    /// Where something in it is.
+    pub(super) fn at(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}

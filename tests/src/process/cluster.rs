@@ -1,0 +1,206 @@
+//! A cluster of `ftqd` processes with their configurations and data below one directory.
+
+use super::patience::{CEILING, Ticks};
+use ftq_client::{Blocking, Client, Options};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Clusters of this process, so that each has addresses of its own.
+static CLUSTERS: AtomicU8 = AtomicU8::new(0);
+
+/// A cluster, all of whose processes are killed when it is dropped.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The program, and what stands between it and the arguments of `ftqd`.
+    program: PathBuf,
+    directory: TempDir,
+    network: [u8; 3],
+    members: Vec<Option<Child>>,
+}
+
+impl Cluster {
+    /// A cluster of `size`, none of whose members runs yet. `program` does [`super::run_as_told`].
+    pub fn new(program: &Path, size: u8) -> Cluster {
+        // Beside the program is a real disk, and what a killed test leaves there goes with the build.
+        let beside = program.parent().expect("a program is in a directory");
+        let directory = tempfile::Builder::new().prefix("ftq-cluster-").tempdir_in(beside).expect("a directory");
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let network = [127, high.clamp(1, 254), low];
+        let first = CLUSTERS.fetch_add(1, Ordering::Relaxed) * 16;
+        let address =
+            |member: u8, port: u16| SocketAddr::from(([network[0], network[1], network[2], first + member], port));
+        for me in 1..=size {
+            let mut text = format!(
+                "cluster = \"test\"\nme = {me}\nclient = \"{}\"\ndata-dir = \"{}\"\n",
+                address(me, 7410),
+                directory.path().join(format!("data-{me}")).display()
+            );
+            for id in 1..=size {
+                text.push_str(&format!("[[members]]\nid = {id}\npeer = \"{}\"\n", address(id, 7411)));
+            }
+            fs::write(directory.path().join(format!("{me}.toml")), text).expect("a configuration");
+        }
+        Cluster {
+            program: program.to_owned(),
+            directory,
+            network: [network[1], network[2], first],
+            members: (0..size).map(|_| None).collect(),
+        }
+    }
+
+    /// A cluster all of whose members run and serve.
+    pub fn started(program: &Path, size: u8) -> Cluster {
+        let mut cluster = Cluster::new(program, size);
+        cluster.start_all();
+        cluster.blocking().summary().expect("a new cluster serves");
+        cluster
+    }
+
+    /// Starts a member.
+    pub fn start(&mut self, member: u8) {
+        let log = File::options().create(true).append(true).open(self.log(member)).expect("a log file");
+        let child = Command::new(&self.program)
+            .args(["ftqd", "--config"])
+            .arg(self.directory.path().join(format!("{member}.toml")))
+            .env("RUST_LOG", "info,sled=warn")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("a process");
+        let place = self.place(member);
+        assert!(place.is_none(), "{member} runs already");
+        *place = Some(child);
+    }
+
+    /// Starts all members.
+    pub fn start_all(&mut self) {
+        self.members().for_each(|member| self.start(member));
+    }
+
+    /// Kills a member without a warning, as `kill -9` does.
+    pub fn kill(&mut self, member: u8) {
+        let mut child = self.place(member).take().expect("it runs");
+        child.kill().expect("a process can be killed");
+        child.wait().expect("a killed process ends");
+    }
+
+    /// Kills all members that run, one right after the other.
+    pub fn kill_all(&mut self) {
+        let mut children: Vec<Child> = self.members.iter_mut().filter_map(Option::take).collect();
+        children.iter_mut().for_each(|child| child.kill().expect("a process can be killed"));
+        for child in &mut children {
+            child.wait().expect("a killed process ends");
+        }
+    }
+
+    /// Waits until a member ends by itself, and says how.
+    pub fn ended(&mut self, member: u8) -> ExitStatus {
+        self.place(member).take().expect("it runs").wait().expect("it can be waited for")
+    }
+
+    /// Runs `ftqctl` against these servers.
+    pub fn ctl(&self, arguments: &[&str]) -> Output {
+        self.ctl_within(CEILING, arguments)
+    }
+
+    /// Runs `ftqctl` against these servers, with this timeout.
+    pub fn ctl_within(&self, timeout: Duration, arguments: &[&str]) -> Output {
+        let mut all: Vec<OsString> = vec!["ftqctl".into(), "--timeout".into(), timeout.as_secs().to_string().into()];
+        for server in self.servers() {
+            all.extend(["--server".into(), server.to_string().into()]);
+        }
+        all.extend(arguments.iter().map(OsString::from));
+        Command::new(&self.program).args(all).stdin(Stdio::null()).output().expect("ftqctl runs")
+    }
+
+    /// A client of all members.
+    pub fn client(&self) -> Client {
+        Client::open(self.options()).expect("a client")
+    }
+
+    /// A blocking client of all members.
+    pub fn blocking(&self) -> Blocking {
+        Blocking::open(self.options()).expect("a client")
+    }
+
+    /// What a client of all members is told.
+    pub fn options(&self) -> Options {
+        Options { servers: self.servers(), timeout: CEILING, ..Options::default() }
+    }
+
+    /// Waits until `member` knows by itself what the cluster knows: as many slots, and the same state after them.
+    pub fn wait_until_level(&self, member: u8) {
+        let options =
+            Options { servers: vec![self.server(member)], timeout: Duration::from_secs(1), ..Options::default() };
+        let alone = Blocking::open(options).expect("a client");
+        let (upto, state) = self.blocking().summary().expect("the others serve");
+        let clock = Ticks::start();
+        while clock.passed() < CEILING {
+            match alone.local_summary() {
+                Ok((slot, local)) if slot == upto => {
+                    assert_eq!(local.digest, state.digest, "member {member} has another state at slot {slot}");
+                    return;
+                }
+                Ok((slot, _)) if slot > upto => return,
+                Ok(_) | Err(_) => clock.pause(),
+            }
+        }
+        panic!("member {member} does not catch up");
+    }
+
+    /// The members' ids.
+    pub fn members(&self) -> impl Iterator<Item = u8> + use<> {
+        (1..).take(self.members.len())
+    }
+
+    /// The addresses for clients.
+    pub fn servers(&self) -> Vec<SocketAddr> {
+        self.members().map(|member| self.server(member)).collect()
+    }
+
+    /// The address of one member for clients.
+    pub fn server(&self, member: u8) -> SocketAddr {
+        let [a, b, first] = self.network;
+        SocketAddr::from(([127, a, b, first + member], 7410))
+    }
+
+    /// The process of a member that runs.
+    pub fn process(&self, member: u8) -> Option<u32> {
+        self.members.get(usize::from(member) - 1)?.as_ref().map(Child::id)
+    }
+
+    /// Where a member's data is.
+    pub fn data(&self, member: u8) -> PathBuf {
+        self.directory.path().join(format!("data-{member}"))
+    }
+
+    /// What the members have said.
+    pub fn story(&self) -> String {
+        let said = |member| format!("-- {member}\n{}", fs::read_to_string(self.log(member)).unwrap_or_default());
+        self.members().map(said).collect()
+    }
+
+    fn log(&self, member: u8) -> PathBuf {
+        self.directory.path().join(format!("{member}.log"))
+    }
+
+    fn place(&mut self, member: u8) -> &mut Option<Child> {
+        &mut self.members[usize::from(member) - 1]
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.kill_all();
+        if std::thread::panicking() {
+            eprintln!("{}", self.story());
+        }
+    }
+}

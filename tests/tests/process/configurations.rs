@@ -1,0 +1,44 @@
+//! What can't be started says why, in one line, with an exit code of its own.
+
+use super::{cluster, program};
+use std::fs;
+use std::process::{Command, Output};
+
+fn ftqd(configuration: &str, name: &str) -> Output {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join(name);
+    fs::write(&file, configuration).expect("a file");
+    Command::new(program()).args(["ftqd", "--config"]).arg(file).output().expect("it runs")
+}
+
+#[test]
+fn a_configuration_that_makes_no_sense_is_refused() {
+    let whole = "cluster = \"c\"\nme = 1\ndata-dir = \"unused\"\n[[members]]\nid = 1\npeer = \"127.0.0.1:7411\"\n";
+    for (from, to, reason) in [
+        ("me = 1", "me = 2", "none of the members"),
+        ("127.0.0.1", "10.0.0.1", "not a loopback address"),
+        ("data-dir", "data-directory", "unknown field `data-directory`"),
+    ] {
+        let output = ftqd(&whole.replace(from, to), "bad.toml");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{error}");
+        assert!(error.contains("bad.toml") && error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn a_second_daemon_with_the_same_address_or_data_is_refused() {
+    let cluster = cluster(1);
+    let same = format!(
+        "cluster = \"c\"\nme = 1\nclient = \"{}\"\ndata-dir = \"unused\"\n[[members]]\nid = 1\npeer = \"127.0.0.1:0\"\n",
+        cluster.server(1)
+    );
+    assert_eq!(ftqd(&same, "same-address.toml").status.code(), Some(69));
+    let same = format!(
+        "cluster = \"test\"\nme = 1\nclient = \"127.0.0.1:0\"\ndata-dir = \"{}\"\n[[members]]\nid = 1\npeer = \"127.0.0.2:0\"\n",
+        cluster.data(1).display()
+    );
+    let output = ftqd(&same, "same-data.toml");
+    assert_eq!(output.status.code(), Some(74), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another process"));
+}

@@ -1,0 +1,19 @@
+//! The programs as they are run: real processes, real sockets, a real disk.
+
+mod configurations;
+mod kills;
+mod operations;
+mod restarts;
+
+use ftq_tests::process::Cluster;
+use std::path::Path;
+
+/// The programs under test.
+fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_ftq-process"))
+}
+
+/// A cluster that runs and serves.
+fn cluster(size: u8) -> Cluster {
+    Cluster::started(program(), size)
+}
