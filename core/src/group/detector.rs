@@ -52,7 +52,12 @@ pub struct Detector {
 impl Detector {
     /// Nothing is known yet.
     pub fn new(timing: Timing, peers: MemberSet) -> Detector {
-        Detector { timing, quarrels: 0, quarrel_at: Time(0), peers: peers.iter().map(|member| (member, Peer::default())).collect() }
+        Detector {
+            timing,
+            quarrels: 0,
+            quarrel_at: Time(0),
+            peers: peers.iter().map(|member| (member, Peer::default())).collect(),
+        }
     }
 
     /// Takes in what link knows now.

@@ -141,7 +141,8 @@ impl Setup {
                 node
             })
             .collect();
-        let clients = (0..self.clients).map(|index| SimClient::new(index, (0..self.members).collect(), chance.draw())).collect();
+        let clients =
+            (0..self.clients).map(|index| SimClient::new(index, (0..self.members).collect(), chance.draw())).collect();
         let members: MemberSet = nodes.iter().map(|node| node.member).collect();
         let mut queue = Queue::default();
         if self.mix.is_some() {
