@@ -42,17 +42,29 @@ pub struct Peer {
 #[derive(Clone, Debug)]
 pub struct Detector {
     timing: Timing,
+    /// How often a peer was dropped that is heard well here: two others don't hear each other, and
+    /// which of them is dropped changes.
+    quarrels: usize,
+    quarrel_at: Time,
     peers: Vec<(MemberId, Peer)>,
 }
 
 impl Detector {
     /// Nothing is known yet.
     pub fn new(timing: Timing, peers: MemberSet) -> Detector {
-        Detector { timing, peers: peers.iter().map(|member| (member, Peer::default())).collect() }
+        Detector {
+            timing,
+            quarrels: 0,
+            quarrel_at: Time(0),
+            peers: peers.iter().map(|member| (member, Peer::default())).collect(),
+        }
     }
 
     /// Takes in what link knows now.
     pub fn refresh(&mut self, now: Time, mesh: &dyn Mesh) {
+        if now.since(self.quarrel_at) > FORGIVEN_AFTER {
+            self.quarrels = 0;
+        }
         for (member, peer) in &mut self.peers {
             peer.heard_at = mesh.heard_at(*member);
             peer.gap_since = mesh.gap_since(*member);
@@ -115,10 +127,15 @@ impl Detector {
         }
     }
 
-    /// A peer was dropped from a view while it was running.
+    /// A peer was dropped from a view while it was running, or could not be taken into one.
     pub fn dropped(&mut self, now: Time, member: MemberId) {
+        if self.is_fit(now, member) {
+            self.quarrels = (self.quarrels + 1).min(HOLD.len() - 1);
+            self.quarrel_at = now;
+        }
+        let quarrels = self.quarrels;
         if let Some(peer) = self.peer_mut(member) {
-            peer.drops = (peer.drops + 1).min(HOLD.len() - 1);
+            peer.drops = (peer.drops + 1).max(quarrels).min(HOLD.len() - 1);
             peer.dropped_at = now;
             peer.well_since = None;
         }

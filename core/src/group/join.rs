@@ -289,6 +289,11 @@ impl Group {
                 self.detector.dropped(now, gone.member);
             }
         }
+        // Who could have come in, and does not answer, has to hold out for longer too.
+        let strangers = self.configuration.set().minus(view.set()).minus(former.set()).without(me);
+        for passed in strangers.iter().filter(|m| self.may_join(now, *m)).collect::<MemberSet>().iter() {
+            self.detector.dropped(now, passed);
+        }
         self.event(Event::Installed {
             view: view.ballot,
             members: view.set(),

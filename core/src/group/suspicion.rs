@@ -34,10 +34,11 @@ impl Group {
         let strangers = configured.minus(current).iter().filter(|m| self.may_join(now, *m)).collect();
         let rebooted = missing.iter().filter(|m| self.may_join(now, *m) && self.has_rebooted(*m)).collect();
         let candidates = current.minus(missing).union(strangers).union(rebooted).with(me);
-        // Without a quorum of others even who is missed, but heard, has to do.
+        // Without a quorum of others even who is missed, but heard, has to do, or who was dropped lately.
+        let strangers_near = configured.minus(current).iter().filter(|m| self.is_near(now, *m)).collect();
         let proposed = self
             .best_set(now, candidates, current)
-            .or_else(|| self.best_set(now, candidates.union(missing), current))?;
+            .or_else(|| self.best_set(now, candidates.union(missing).union(strangers_near), current))?;
         let better = proposed.len() > current.len();
         if better || !missing.is_empty() {
             return Some(Warrant { missing, proposed, slow: MemberSet::EMPTY });
@@ -150,8 +151,12 @@ impl Group {
     /// Whether `member`, outside the view or rebooted, could come in: it is near enough to the end of the
     /// log (RULES L6) and has been well for long enough (RULES L4).
     pub(super) fn may_join(&self, now: Time, member: MemberId) -> bool {
+        self.detector.is_steady(now, member) && self.is_near(now, member)
+    }
+
+    fn is_near(&self, now: Time, member: MemberId) -> bool {
         let near = |committed: u64| committed + super::change::JOIN_SLOTS >= self.log.committed().0;
-        self.detector.is_steady(now, member) && self.detector.fresh(now, member).is_some_and(|h| near(h.committed.0))
+        self.detector.fresh(now, member).is_some_and(|h| near(h.committed.0))
     }
 
     /// Whether somebody who is heard takes part in a later view that can commit, so that it is theirs to

@@ -42,6 +42,7 @@ fn packets_of_strangers_are_refused() {
         (vec![0xff; HEADER], Count::RefusedVersion),
         (vec![1; 70_000], Count::RefusedLength),
     ];
+    world.inject(FORGED, TARGET, packet(mine, FORGED, boot, 1).into());
     for (bytes, why) in refused {
         let before = counted(&world, why);
         world.inject(FORGED, TARGET, bytes.into());
@@ -200,9 +201,9 @@ fn unused_numbers(world: &mut World) -> Vec<u64> {
     let before = sent(world);
     world.cut(FORGED, TARGET);
     world.bind_client(3, &[3]);
-    for _ in 0..20 {
+    for _ in 0..35 {
         world.call(3, Command::Add { counter: 5, amount: 1 }, Span::secs(5));
-        world.run_for(Span::millis(9));
+        world.run_for(Span::millis(7));
     }
     let after = sent(world);
     world.mend(FORGED, TARGET);

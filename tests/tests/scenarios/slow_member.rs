@@ -44,12 +44,12 @@ fn a_slow_disk() {
 fn it_is_tried_again_after_a_pause_that_doubles() {
     let mut world = formed(Setup::cluster(3).build());
     world.bind_client(0, &[1]);
-    world.load(0, Load::writes(1));
-    world.slow_cpu(3, Span::millis(5));
+    world.load(0, Load { think: Span::millis(20), ..Load::writes(1) });
+    world.slow_cpu(3, Span::millis(3));
     let on_ring = |world: &World| world.ring(1).len() == 3;
     let mut pauses = Vec::new();
     for _ in 0..3 {
-        world.run_until(FOUND, |world| !on_ring(world)).expect("it leaves the ring");
+        world.run_until(Span::secs(10), |world| !on_ring(world)).expect("it leaves the ring");
         assert_eq!(world.view(1).1.len(), 3, "it still votes");
         pauses.push(world.run_until(Span::secs(60), on_ring).expect("it is tried again"));
     }
