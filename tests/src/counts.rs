@@ -50,6 +50,8 @@ counts! {
     Halves = "partitions in halves",
     /// One member without links.
     Isolated = "members isolated",
+    /// The one whose turn it was was alone.
+    Sequencer = "sequencers isolated",
     /// Two sides joined by one member.
     Bridge = "bridges",
     /// Links that come and go each second.

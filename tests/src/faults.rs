@@ -21,6 +21,8 @@ pub enum Fault {
     Halves,
     /// One member is alone.
     Isolated,
+    /// Whose turn it is is alone, for long enough that the others go on without it.
+    Sequencer,
     /// Two sides hear each other only through one member.
     Bridge,
     /// A link comes and goes each second.
@@ -57,10 +59,11 @@ pub enum Fault {
     ClockDrift,
 }
 
-const ALL: [Fault; 20] = [
+const ALL: [Fault; 21] = [
     Fault::OneWayCut,
     Fault::Halves,
     Fault::Isolated,
+    Fault::Sequencer,
     Fault::Bridge,
     Fault::Flapping,
     Fault::BlackHole,

@@ -22,6 +22,9 @@ const MOMENTS: [Moment; 5] =
 /// How long after such a moment the power goes, at most: a few syncs.
 const MOMENT: Span = Span::micros(1_500);
 
+/// After so long the others have given up on a member and gone on without it.
+const GIVEN_UP: Span = Span::millis(600);
+
 /// How long a member is down that comes back before anybody misses it.
 const BACK_SOON: Span = Span::millis(100);
 
@@ -37,6 +40,16 @@ impl World {
         }
         let at = (self.now + mix.pause(&mut self.chance)).max(mix.from);
         self.queue.push(at, Happening::Chaos);
+    }
+
+    /// The member whose turn it is, if a view is open.
+    fn sequencer(&self) -> Option<usize> {
+        let group = self.nodes.iter().find_map(|node| {
+            let group = node.running.as_ref()?.replica.group();
+            group.is_active().then_some(group)
+        })?;
+        let member = group.view().sequencer(group.log().end().next())?;
+        self.nodes.iter().position(|node| node.member == member)
     }
 
     fn strike(&mut self, fault: Fault, lasts: Span) {
@@ -57,6 +70,12 @@ impl World {
                 let mut sides = vec![2; self.nodes.len()];
                 sides[node] = 1;
                 self.part(Count::Isolated, &sides, until);
+            }
+            Fault::Sequencer => {
+                let Some(node) = self.sequencer() else { return };
+                let mut sides = vec![2; self.nodes.len()];
+                sides[node] = 1;
+                self.part(Count::Sequencer, &sides, until.max(self.now + GIVEN_UP));
             }
             Fault::Bridge => {
                 let mut sides = self.sides();
