@@ -22,7 +22,7 @@ const FOUND: Span = Span::secs(2);
 fn a_slow_processor() {
     for members in [3, 5] {
         let healthy = throughput(members, |_| ());
-        for slow in 2..=members {
+        for slow in [2, members] {
             let left = throughput(members, |world| world.slow_cpu(slow, CPU.times(TIMES)));
             assert!(left * 100 >= healthy * LEFT, "{slow} of {members}: {left} answered, {healthy} without");
         }
@@ -33,7 +33,7 @@ fn a_slow_processor() {
 fn a_slow_disk() {
     for members in [3, 5] {
         let healthy = throughput(members, |_| ());
-        for slow in 2..=members {
+        for slow in [2, members] {
             let left = throughput(members, |world| world.slow_disk(slow, TIMES));
             assert!(left * 100 >= healthy * LEFT, "{slow} of {members}: {left} answered, {healthy} without");
         }
@@ -64,7 +64,7 @@ fn it_is_tried_again_after_a_pause_that_doubles() {
     assert!(on_ring(&world));
 }
 
-/// How many requests of the first member's clients are answered in two seconds.
+/// How many requests of the first member's clients are answered in a second.
 fn throughput(members: u8, trouble: impl FnOnce(&mut World)) -> u64 {
     let mut world = formed(Setup::cluster(usize::from(members)).build());
     for id in 1..=members {
@@ -77,5 +77,5 @@ fn throughput(members: u8, trouble: impl FnOnce(&mut World)) -> u64 {
     world.run_for(Span::millis(200));
     trouble(&mut world);
     world.run_for(FOUND);
-    answered_in(&mut world, Span::secs(2))
+    answered_in(&mut world, Span::secs(1))
 }
