@@ -133,6 +133,8 @@ pub enum Output {
     },
     /// Tell these the marks soon.
     Nudge(MemberSet),
+    /// Something that these have broadcast is missing here, and waited for.
+    Hasten(MemberSet),
     /// For the store.
     Persist {
         /// Its number.
@@ -218,6 +220,8 @@ pub struct Group {
     alarm: Option<SlotClock>,
     /// When ordering moved last, or nothing waited for it.
     progress_at: Time,
+    /// Whose broadcast was asked for at once, for the sake of this slot.
+    hastened: (Slot, MemberSet),
 
     to_append: Vec<SlotRecord>,
     durable: Slot,
@@ -298,6 +302,7 @@ impl Group {
             last_slow: MemberSet::EMPTY,
             alarm: None,
             progress_at: now,
+            hastened: (Slot(0), MemberSet::EMPTY),
             to_append: Vec::new(),
             durable: log.end(),
             generation: Generation(0),

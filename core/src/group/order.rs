@@ -177,6 +177,13 @@ impl Ordering {
         sequence.takes.iter().filter(lacks).map(|(origin, _)| *origin).collect()
     }
 
+    /// Whether slot `end + 1` exists, as a later sequence or the marks of others show, and its sequence is
+    /// not here.
+    pub fn misses_sequence(&self, end: Slot) -> bool {
+        let later = self.pending.keys().next_back().copied().max(self.marks.iter().copied().max());
+        !self.pending.contains_key(&end.next()) && later.is_some_and(|slot| slot > end)
+    }
+
     /// The number of the last request of `origin` that is held here.
     pub fn held(&self, origin: MemberId) -> u64 {
         self.queues.iter().find(|q| q.origin == origin).map_or(0, |q| q.next + q.bodies.len() as u64 - 1)

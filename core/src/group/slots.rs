@@ -31,6 +31,7 @@ impl Group {
         if self.active {
             self.open_view(now);
             self.complete_slots(now);
+            self.hasten_repair();
             if self.opened {
                 self.send_own(now);
                 while self.active && self.may_sequence(now) {
@@ -182,6 +183,24 @@ impl Group {
                     return;
                 }
             }
+        }
+    }
+
+    /// The next slot waits for a body that its sequence names, or for a sequence that others have: that is
+    /// evidence enough to ask for it at once, since the whole rotation may wait for it (RULES P4). Once for
+    /// a slot and a member: more would be guesses.
+    fn hasten_repair(&mut self) {
+        let end = self.log.end();
+        let mut from = self.ordering.lacks(end);
+        if self.ordering.misses_sequence(end) {
+            from = self.view().sequencer(end.next()).map_or(from, MemberSet::of);
+        }
+        let (slot, asked) = self.hastened;
+        let asked = if slot == end.next() { asked } else { MemberSet::EMPTY };
+        let from = from.minus(asked).without(self.options.me);
+        if !from.is_empty() {
+            self.hastened = (end.next(), asked.union(from));
+            self.out.push_back(Output::Hasten(from));
         }
     }
 

@@ -156,7 +156,7 @@ impl World {
                     Output::Stream { to, message } => {
                         later.push((now + HOP, Happens::Message { to, from: member, message }));
                     }
-                    Output::Nudge(_) => {}
+                    Output::Nudge(_) | Output::Hasten(_) => {}
                     Output::Persist { id, job } => {
                         let (generation, end) = match job {
                             Job::Append { generation, slots } => {

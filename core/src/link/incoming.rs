@@ -135,6 +135,12 @@ impl Incoming {
         head <= utmost
     }
 
+    /// The layer above knows that at least one more cell was sent: what is missing is asked for at once.
+    pub(super) fn hasten(&mut self, now: Time, pace: Pace) {
+        let head = self.top().max(self.next);
+        self.heard_head(now, pace, head, true);
+    }
+
     /// If it is time to ask: the missing cells to ask for, first and last of each range.
     pub(super) fn ask<'a>(
         &mut self,

@@ -267,6 +267,14 @@ impl Link {
         self.nudged = self.nudged.union(to);
     }
 
+    /// The layer above waits for something that `from` has broadcast: what is missing of it is asked for
+    /// with the next flush, without the allowance for what is only late (RULES P4).
+    pub fn hasten(&mut self, now: Time, from: MemberSet) {
+        for peer in self.peers.iter_mut().filter(|peer| from.contains(peer.member)) {
+            peer.broadcast.hasten(now, peer.pace);
+        }
+    }
+
     /// What rides on every packet from now on, at most [`TRAILER_MAX`] bytes.
     pub fn set_trailer(&mut self, bytes: &[u8]) {
         self.trailer[..bytes.len()].copy_from_slice(bytes);

@@ -321,6 +321,7 @@ impl<M: Machine> Replica<M> {
                     self.scratch = bytes;
                 }
                 group::Output::Nudge(to) => self.link.nudge(to),
+                group::Output::Hasten(from) => self.link.hasten(now, from),
                 group::Output::Persist { id, job } => self.out.push_back(Output::Persist { id, job }),
                 group::Output::Fetch { id, fetch } => self.out.push_back(Output::Fetch { id, fetch }),
                 group::Output::Restore(snapshot) => self.restore(now, snapshot),
