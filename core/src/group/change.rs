@@ -3,7 +3,7 @@
 //! A ballot has one outcome: any change of mind takes a new ballot (RULES S3). Nothing is promised by a
 //! question, and no ballot is raised before a quorum has said that it misses the view too (RULES L1).
 
-use crate::ids::{Ballot, Configuration, MemberId, MemberSet, Participant, Seat, Slot, View};
+use crate::ids::{Ballot, Configuration, MemberId, MemberSet, Participant, Seat, View};
 use crate::replica::Event;
 use crate::time::{Span, Time};
 use alloc::vec::Vec;
@@ -330,10 +330,10 @@ impl Group {
         // Who was dropped lately comes in again only if there is no quorum without it.
         let members = clique::largest(me, candidates.minus(held_back), current, hears, enough)
             .or_else(|| clique::largest(me, candidates, current, hears, enough))?;
-        let participant = |(member, p): &&&(MemberId, Promise)| {
-            members.contains(*member).then_some(Participant { member: *member, store: p.store, boot: p.boot })
-        };
-        let mut participants: Vec<Participant> = standing.iter().filter_map(|answer| participant(&answer)).collect();
+        let participant =
+            |(member, p): &(MemberId, Promise)| Participant { member: *member, store: p.store, boot: p.boot };
+        let taken = standing.iter().filter(|(m, _)| members.contains(*m));
+        let mut participants: Vec<Participant> = taken.map(|answer| participant(answer)).collect();
         participants.sort_unstable_by_key(|p| p.member);
         let configuration = if configuration.is_founding() {
             let seat = |p: &Participant| Seat { member: p.member, store: Some(p.store) };
@@ -350,7 +350,7 @@ impl Group {
             log_view: donor.log_view,
             end: donor.end,
             digest: donor.digest,
-            committed: committed.max(Slot(0)),
+            committed,
         })
     }
 }

@@ -20,6 +20,9 @@ use super::{Group, Output, content, epoch};
 /// How many bytes of slots one answer carries.
 pub(super) const ANSWER_BYTES: usize = 256 << 10;
 
+/// About what a slot takes in an answer besides its content.
+const RECORD_BYTES: usize = 64;
+
 /// An install that this replica is about to execute.
 #[derive(Clone, Debug)]
 pub(super) struct Joining {
@@ -57,9 +60,7 @@ impl Group {
         }
         let accepted = self.promising.map_or(self.promise, |(accepted, _)| accepted.max(self.promise));
         if ballot > accepted {
-            if !matches!(self.change, Change::Idle) {
-                self.change = Change::Idle;
-            }
+            self.change = Change::Idle;
             self.quiet_until = now + self.options.timing.failure;
             self.accept(now, ballot);
         } else if ballot == self.promise && self.view().ballot < ballot {
@@ -336,7 +337,7 @@ pub(super) fn portion<'a>(slots: impl Iterator<Item = &'a SlotRecord>) -> Vec<Sl
     let mut bytes = 0;
     let fits = |record: &&SlotRecord| {
         let first = bytes == 0;
-        bytes += record.content.len() + 64;
+        bytes += record.content.len() + RECORD_BYTES;
         first || bytes <= ANSWER_BYTES
     };
     slots.take(SLOTS_PER_MESSAGE_MAX).take_while(fits).cloned().collect()

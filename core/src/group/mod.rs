@@ -36,7 +36,7 @@ mod tests;
 use crate::chance::Chance;
 use crate::ids::{Ballot, BootId, ClusterId, Configuration, Digest, MemberId, MemberSet, Slot, StoreId, View};
 use crate::replica::{Event, FetchId, Order};
-use crate::store::{Fetch, Fetched, Generation, Job, JobId, Opened, Position, Report, SlotRecord, Snapshot};
+use crate::store::{Fetch, Generation, Job, JobId, Opened, Position, Report, SlotRecord, Snapshot};
 use crate::time::{SlotClock, Span, Time};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -434,11 +434,6 @@ impl Group {
             Report::Snapshotted { slot } => self.on_snapshotted(now, slot),
             Report::Failed => self.stop("a write or a sync of the store failed"),
         }
-    }
-
-    /// The store has read something.
-    pub fn fetched(&mut self, id: FetchId, fetched: Fetched) {
-        self.on_fetched(id, fetched);
     }
 
     /// Time has passed; `mesh` says who is heard.
