@@ -82,12 +82,7 @@ impl Group {
                 if now.since(*since) > timing.failure.part(2) {
                     return self.give_up(now);
                 }
-                let ready = if self.configuration.is_founding() {
-                    agrees.contains_all(self.configuration.set())
-                } else {
-                    self.configuration.is_quorum(*agrees)
-                };
-                if ready {
+                if self.configuration.may_form_view(*agrees) {
                     return self.propose(now);
                 }
                 if now >= *again {
@@ -299,22 +294,10 @@ impl Group {
     /// What this ballot comes to, by the answers to it; nothing while they are not enough.
     fn outcome(&self, now: Time, ballot: Ballot, answers: &[(MemberId, Promise)]) -> Option<Install> {
         let me = self.options.me;
-        // The donor judges: all answers are held against its configuration (RULES S6).
-        let mut standing: Vec<&(MemberId, Promise)> = answers.iter().collect();
-        let (donor, configuration) = loop {
-            let donor = standing.iter().max_by_key(|(m, p)| (p.log_view, p.end, *m == me))?;
-            let configuration = &donor.1.configuration;
-            if configuration.seats(donor.0, donor.1.store) {
-                break (&donor.1, configuration);
-            }
-            let unseated = donor.0;
-            standing.retain(|(m, _)| *m != unseated);
-        };
-        standing.retain(|(m, p)| configuration.seats(*m, p.store));
+        let (donor, standing) = judged(answers, me)?;
+        let configuration = &donor.configuration;
         let voters: MemberSet = standing.iter().map(|(m, _)| *m).collect();
-        let enough = |set: MemberSet| {
-            if configuration.is_founding() { set == configuration.set() } else { configuration.is_quorum(set) }
-        };
+        let enough = |set: MemberSet| configuration.may_form_view(set);
         if !enough(voters) || !voters.contains(me) {
             return None;
         }
@@ -352,5 +335,18 @@ impl Group {
             digest: donor.digest,
             committed,
         })
+    }
+}
+
+/// The donor, and the answers that count: all are held against the donor's configuration (RULES S6).
+fn judged(answers: &[(MemberId, Promise)], me: MemberId) -> Option<(&Promise, Vec<&(MemberId, Promise)>)> {
+    let mut standing: Vec<&(MemberId, Promise)> = answers.iter().collect();
+    loop {
+        let (member, donor) = standing.iter().max_by_key(|(m, p)| (p.log_view, p.end, *m == me))?;
+        if donor.configuration.seats(*member, donor.store) {
+            standing.retain(|(m, p)| donor.configuration.seats(*m, p.store));
+            return Some((donor, standing));
+        }
+        standing.retain(|(m, _)| m != member);
     }
 }
