@@ -277,6 +277,12 @@ impl Configuration {
             core::cmp::Ordering::Less => false,
         }
     }
+
+    /// Whether `set` is enough for a new view: a quorum; for the first view, which settles whose stores may
+    /// vote, the whole cluster.
+    pub fn may_form_view(&self, set: MemberSet) -> bool {
+        if self.is_founding() { set.contains_all(self.set()) } else { self.is_quorum(set) }
+    }
 }
 
 impl fmt::Debug for MemberId {

@@ -223,7 +223,7 @@ impl Group {
     }
 
     /// The store has read what somebody asked for.
-    pub(super) fn on_fetched(&mut self, id: FetchId, fetched: Fetched) {
+    pub fn fetched(&mut self, id: FetchId, fetched: Fetched) {
         let Some(index) = self.fetches.iter().position(|(known, _, _)| *known == id) else { return };
         let (_, to, purpose) = self.fetches.swap_remove(index);
         let message = match (fetched, purpose) {

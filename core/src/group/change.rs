@@ -3,7 +3,7 @@
 //! A ballot has one outcome: any change of mind takes a new ballot (RULES S3). Nothing is promised by a
 //! question, and no ballot is raised before a quorum has said that it misses the view too (RULES L1).
 
-use crate::ids::{Ballot, Configuration, MemberId, MemberSet, Participant, Seat, Slot, View};
+use crate::ids::{Ballot, Configuration, MemberId, MemberSet, Participant, Seat, View};
 use crate::replica::Event;
 use crate::time::{Span, Time};
 use alloc::vec::Vec;
@@ -82,12 +82,7 @@ impl Group {
                 if now.since(*since) > timing.failure.part(2) {
                     return self.give_up(now);
                 }
-                let ready = if self.configuration.is_founding() {
-                    agrees.contains_all(self.configuration.set())
-                } else {
-                    self.configuration.is_quorum(*agrees)
-                };
-                if ready {
+                if self.configuration.may_form_view(*agrees) {
                     return self.propose(now);
                 }
                 if now >= *again {
@@ -299,22 +294,10 @@ impl Group {
     /// What this ballot comes to, by the answers to it; nothing while they are not enough.
     fn outcome(&self, now: Time, ballot: Ballot, answers: &[(MemberId, Promise)]) -> Option<Install> {
         let me = self.options.me;
-        // The donor judges: all answers are held against its configuration (RULES S6).
-        let mut standing: Vec<&(MemberId, Promise)> = answers.iter().collect();
-        let (donor, configuration) = loop {
-            let donor = standing.iter().max_by_key(|(m, p)| (p.log_view, p.end, *m == me))?;
-            let configuration = &donor.1.configuration;
-            if configuration.seats(donor.0, donor.1.store) {
-                break (&donor.1, configuration);
-            }
-            let unseated = donor.0;
-            standing.retain(|(m, _)| *m != unseated);
-        };
-        standing.retain(|(m, p)| configuration.seats(*m, p.store));
+        let (donor, standing) = judged(answers, me)?;
+        let configuration = &donor.configuration;
         let voters: MemberSet = standing.iter().map(|(m, _)| *m).collect();
-        let enough = |set: MemberSet| {
-            if configuration.is_founding() { set == configuration.set() } else { configuration.is_quorum(set) }
-        };
+        let enough = |set: MemberSet| configuration.may_form_view(set);
         if !enough(voters) || !voters.contains(me) {
             return None;
         }
@@ -330,10 +313,10 @@ impl Group {
         // Who was dropped lately comes in again only if there is no quorum without it.
         let members = clique::largest(me, candidates.minus(held_back), current, hears, enough)
             .or_else(|| clique::largest(me, candidates, current, hears, enough))?;
-        let participant = |(member, p): &&&(MemberId, Promise)| {
-            members.contains(*member).then_some(Participant { member: *member, store: p.store, boot: p.boot })
-        };
-        let mut participants: Vec<Participant> = standing.iter().filter_map(|answer| participant(&answer)).collect();
+        let participant =
+            |(member, p): &(MemberId, Promise)| Participant { member: *member, store: p.store, boot: p.boot };
+        let taken = standing.iter().filter(|(m, _)| members.contains(*m));
+        let mut participants: Vec<Participant> = taken.map(|answer| participant(answer)).collect();
         participants.sort_unstable_by_key(|p| p.member);
         let configuration = if configuration.is_founding() {
             let seat = |p: &Participant| Seat { member: p.member, store: Some(p.store) };
@@ -350,7 +333,20 @@ impl Group {
             log_view: donor.log_view,
             end: donor.end,
             digest: donor.digest,
-            committed: committed.max(Slot(0)),
+            committed,
         })
+    }
+}
+
+/// The donor, and the answers that count: all are held against the donor's configuration (RULES S6).
+fn judged(answers: &[(MemberId, Promise)], me: MemberId) -> Option<(&Promise, Vec<&(MemberId, Promise)>)> {
+    let mut standing: Vec<&(MemberId, Promise)> = answers.iter().collect();
+    loop {
+        let (member, donor) = standing.iter().max_by_key(|(m, p)| (p.log_view, p.end, *m == me))?;
+        if donor.configuration.seats(*member, donor.store) {
+            standing.retain(|(m, p)| donor.configuration.seats(*m, p.store));
+            return Some((donor, standing));
+        }
+        standing.retain(|(m, _)| m != member);
     }
 }

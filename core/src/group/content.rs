@@ -6,6 +6,7 @@
 use crate::ids::{Ballot, ClusterId, Digest, MEMBERS_MAX, MemberId, Slot};
 use crate::time::SlotClock;
 use crate::wire::{Malformed, Reader, Writer};
+use alloc::vec::Vec;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -49,7 +50,7 @@ pub fn chain(before: Digest, slot: Slot, view: Ballot, clock: SlotClock, content
 
 /// Begins the bytes of a slot with its ranges; the bodies are to follow.
 pub fn begin(ranges: impl ExactSizeIterator<Item = Range>, size_hint: usize) -> Writer {
-    let mut w = Writer::onto(alloc::vec::Vec::with_capacity(size_hint + 1 + ranges.len() * 12));
+    let mut w = Writer::onto(Vec::with_capacity(size_hint + 1 + ranges.len() * 12));
     w.u64(ranges.len() as u64);
     for range in ranges {
         w.member(range.origin).u64(range.from).u64(range.count);
@@ -100,7 +101,6 @@ impl Iterator for Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     #[test]
     fn what_is_written_is_read() {

@@ -177,7 +177,7 @@ impl Detector {
     /// Whether `member` has been well for as long as it must before it may join.
     pub fn is_steady(&self, now: Time, member: MemberId) -> bool {
         self.peer(member).is_some_and(|peer| {
-            let hold = HOLD.get(peer.drops).copied().unwrap_or(Span::secs(64));
+            let hold = HOLD[peer.drops.min(HOLD.len() - 1)];
             peer.well_since.is_some_and(|since| now.since(since) >= hold)
         })
     }

@@ -5,7 +5,7 @@
 //! - an install is executed only under a durable promise of exactly its ballot, over a lower log view
 //!   (RULES S3); a member keeps only what agrees with the donor's log by chained digest (RULES S11).
 
-use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot};
+use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot, View};
 use crate::replica::Event;
 use crate::store::{Fetch, Generation, Job, JobId, SlotRecord};
 use crate::time::Time;
@@ -19,6 +19,9 @@ use super::{Group, Output, content, epoch};
 
 /// How many bytes of slots one answer carries.
 pub(super) const ANSWER_BYTES: usize = 256 << 10;
+
+/// About what a slot takes in an answer besides its content.
+const RECORD_BYTES: usize = 64;
 
 /// An install that this replica is about to execute.
 #[derive(Clone, Debug)]
@@ -57,9 +60,7 @@ impl Group {
         }
         let accepted = self.promising.map_or(self.promise, |(accepted, _)| accepted.max(self.promise));
         if ballot > accepted {
-            if !matches!(self.change, Change::Idle) {
-                self.change = Change::Idle;
-            }
+            self.change = Change::Idle;
             self.quiet_until = now + self.options.timing.failure;
             self.accept(now, ballot);
         } else if ballot == self.promise && self.view().ballot < ballot {
@@ -282,18 +283,9 @@ impl Group {
         self.turns.begin(now, self.view().set(), self.view().ring.iter().copied().collect());
         let superseded = self.promising.is_some() || self.promise > self.view().ballot;
         self.active = !superseded;
+        self.note_left_outside(now, &former);
         let view = self.view().clone();
         let me = self.options.me;
-        for gone in former.members.iter().filter(|p| p.member != me && view.participant(p.member).is_none()) {
-            if !former.ballot.is_none() && former.participant(me).is_some_and(|p| p.boot == self.boot) {
-                self.detector.dropped(now, gone.member);
-            }
-        }
-        // Who could have come in, and does not answer, has to hold out for longer too.
-        let strangers = self.configuration.set().minus(view.set()).minus(former.set()).without(me);
-        for passed in strangers.iter().filter(|m| self.may_join(now, *m)).collect::<MemberSet>().iter() {
-            self.detector.dropped(now, passed);
-        }
         self.event(Event::Installed {
             view: view.ballot,
             members: view.set(),
@@ -309,6 +301,23 @@ impl Group {
             self.out.push_back(Output::Nudge(view.set().without(me)));
         }
         self.heartbeat_at = now;
+    }
+
+    /// Whom the new view dropped, or passed by, has to hold out for longer before it is taken in (RULES L4).
+    fn note_left_outside(&mut self, now: Time, former: &View) {
+        let me = self.options.me;
+        let view = self.view().set();
+        let took_part = !former.ballot.is_none() && former.participant(me).is_some_and(|p| p.boot == self.boot);
+        let gone = if took_part { former.set().minus(view).without(me) } else { MemberSet::EMPTY };
+        for member in gone.iter() {
+            self.detector.dropped(now, member);
+        }
+        // Passed by is who could have come in, and did not answer.
+        let strangers = self.configuration.set().minus(view).minus(former.set()).without(me);
+        let passed: MemberSet = strangers.iter().filter(|m| self.may_join(now, *m)).collect();
+        for member in passed.iter() {
+            self.detector.dropped(now, member);
+        }
     }
 
     /// A member lacks slots of the log that a ballot adopts. Who holds it is the donor, who has promised
@@ -336,7 +345,7 @@ pub(super) fn portion<'a>(slots: impl Iterator<Item = &'a SlotRecord>) -> Vec<Sl
     let mut bytes = 0;
     let fits = |record: &&SlotRecord| {
         let first = bytes == 0;
-        bytes += record.content.len() + 64;
+        bytes += record.content.len() + RECORD_BYTES;
         first || bytes <= ANSWER_BYTES
     };
     slots.take(SLOTS_PER_MESSAGE_MAX).take_while(fits).cloned().collect()

@@ -14,6 +14,9 @@ use bytes::Bytes;
 /// The most slots that one stream message may carry.
 pub const SLOTS_PER_MESSAGE_MAX: usize = 4_096;
 
+/// The most origins whose positions a snapshot may name: more than there are member ids.
+const POSITIONS_MAX: usize = 64;
+
 /// The most pieces that a snapshot may have: 48 GiB of state.
 pub const PIECES_MAX: usize = 1 << 20;
 
@@ -330,7 +333,7 @@ fn read_head(r: &mut Reader) -> Result<Snapshot, Malformed> {
     let digest = r.digest()?;
     let clock = SlotClock(r.u64()?);
     let configuration = r.configuration()?;
-    let n = r.count(64)?;
+    let n = r.count(POSITIONS_MAX)?;
     let positions = (0..n)
         .map(|_| Ok(Position { origin: r.member()?, view: r.ballot()?, number: r.u64()? }))
         .collect::<Result<Vec<_>, Malformed>>()?;

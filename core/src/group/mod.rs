@@ -26,17 +26,21 @@ pub mod turns;
 
 mod catch_up;
 mod change;
+mod heartbeat;
 mod join;
 mod reads;
 mod slots;
 mod suspicion;
 #[cfg(test)]
 mod tests;
+mod timing;
+
+pub use timing::Timing;
 
 use crate::chance::Chance;
 use crate::ids::{Ballot, BootId, ClusterId, Configuration, Digest, MemberId, MemberSet, Slot, StoreId, View};
 use crate::replica::{Event, FetchId, Order};
-use crate::store::{Fetch, Fetched, Generation, Job, JobId, Opened, Position, Report, SlotRecord, Snapshot};
+use crate::store::{Fetch, Generation, Job, JobId, Opened, Position, Report, SlotRecord, Snapshot};
 use crate::time::{SlotClock, Span, Time};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -47,49 +51,12 @@ use clock::Clock;
 use detector::Detector;
 use join::Joining;
 use log::Log;
-use message::{Heartbeat, Message};
+use message::Message;
 use order::Ordering;
 use own::{Own, Token};
 use reads::Reads;
 use turns::Turns;
 use xxhash_rust::xxh3::xxh3_64;
-
-/// The spans that the protocol goes by, in one place.
-#[derive(Clone, Copy, Debug)]
-pub struct Timing {
-    /// How often a replica says that it is there.
-    pub heartbeat: Span,
-    /// After so much silence a member is missed.
-    pub failure: Span,
-    /// How long each further member waits before it proposes what a lower one did not.
-    pub rank_wait: Span,
-    /// How often a note is said again while it is not answered.
-    pub repeat: Span,
-    /// For how long a hole in what a member sent may stay open.
-    pub gap: Span,
-    /// For how long no full-size packet may come through.
-    pub full_size: Span,
-    /// How often a heartbeat is made full-size.
-    pub pad_every: Span,
-    /// For how long requests may wait without a new slot.
-    pub stall: Span,
-}
-
-impl Default for Timing {
-    fn default() -> Timing {
-        let failure = Span::millis(300);
-        Timing {
-            heartbeat: Span::millis(50),
-            failure,
-            rank_wait: Span::millis(15),
-            repeat: Span::millis(10),
-            gap: failure.times(3),
-            full_size: failure.times(5),
-            pad_every: Span::millis(200),
-            stall: failure.times(3),
-        }
-    }
-}
 
 /// What group wants to know of link.
 pub trait Mesh {
@@ -441,11 +408,6 @@ impl Group {
         }
     }
 
-    /// The store has read something.
-    pub fn fetched(&mut self, id: FetchId, fetched: Fetched) {
-        self.on_fetched(id, fetched);
-    }
-
     /// Time has passed; `mesh` says who is heard.
     pub fn tick(&mut self, now: Time, mesh: &dyn Mesh) {
         if self.stopped {
@@ -601,54 +563,5 @@ impl Group {
             self.out.clear();
             self.event(Event::Stopped { why });
         }
-    }
-
-    /// Says that it is there when it is time to.
-    fn beat(&mut self, now: Time) {
-        if now < self.heartbeat_at {
-            return;
-        }
-        self.heartbeat_at = now + self.options.timing.heartbeat;
-        let padded = now.since(self.padded_at) >= self.options.timing.pad_every || self.padded_at == Time(0);
-        if padded {
-            self.padded_at = now;
-        }
-        let waits_for = if now.since(self.progress_at) > self.options.timing.failure {
-            self.ordering.lacks(self.log.end())
-        } else {
-            MemberSet::EMPTY
-        };
-        let heartbeat = Heartbeat {
-            view: self.view().ballot,
-            active: self.active,
-            open: self.opened,
-            highest: self.highest,
-            end: self.log.end(),
-            committed: self.log.committed(),
-            hears: self.detector.heard(now),
-            job_age_ms: self.job_age(now).0 / 1_000,
-            waits_for,
-            slow: self.slow(now),
-            snapshot: self.snapshot,
-            state: self.state,
-        };
-        let to = self.peers();
-        if !to.is_empty() {
-            self.out.push_back(Output::Note { to, message: Message::Heartbeat(heartbeat), padded });
-        }
-    }
-
-    fn on_heartbeat(&mut self, now: Time, from: MemberId, heartbeat: Heartbeat) {
-        self.raise_highest(heartbeat.highest);
-        if self.active && heartbeat.active && heartbeat.view > self.view().ballot {
-            // Whoever is in that view has promised it, and this replica has not: it was left out.
-            self.leave_view();
-        }
-        self.detector.heartbeat(now, from, heartbeat, self.log.committed());
-        self.compare_state(now);
-    }
-
-    fn job_age(&self, now: Time) -> Span {
-        self.outstanding.front().map_or(Span::ZERO, |(_, since)| now.since(*since))
     }
 }

@@ -181,13 +181,6 @@ impl Group {
         let hears = |member: MemberId| {
             if member == me { heard } else { self.detector.fresh(now, member).map_or(MemberSet::EMPTY, |h| h.hears) }
         };
-        let enough = |set: MemberSet| {
-            if self.configuration.is_founding() {
-                set == self.configuration.set()
-            } else {
-                self.configuration.is_quorum(set)
-            }
-        };
-        clique::largest(me, fit, keep, hears, enough)
+        clique::largest(me, fit, keep, hears, |set| self.configuration.may_form_view(set))
     }
 }

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{ClientId, Event, Output, Replica};
 
-/// The largest request.
+/// The largest request: no more than may be held back, or it would be told for ever that the replica is busy.
 const REQUEST_BYTES_MAX: usize = 8 << 20;
 
 /// How many bytes of own requests may be under way: what every receiver may have to keep unordered (RULES L7).

@@ -80,7 +80,7 @@ pub enum Event {
         /// The view's ballot.
         view: Ballot,
     },
-    /// It left its view (a higher promise), or found itself left out.
+    /// It takes no further part in its view: it accepted a higher promise, was left out, or can't follow it.
     Left {
         /// The view that it was in.
         view: Ballot,

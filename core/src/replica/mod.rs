@@ -20,6 +20,7 @@ use crate::store::{Fetch, Fetched, Job, JobId, Opened, Report, Snapshot};
 use crate::time::Time;
 use crate::wire::Writer;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use bytes::Bytes;
 use clients::Clients;
 
@@ -34,10 +35,10 @@ pub struct FetchId(pub u64);
 /// Who takes turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// Every member of the view.
+    /// Every member of the view whose turns are not slow.
     #[default]
     Rotating,
-    /// One member.
+    /// One member, the lowest of those.
     Fixed,
 }
 
@@ -146,11 +147,11 @@ pub struct Replica<M> {
     clients: Clients,
     /// When group is to be called.
     group_at: Time,
-    /// Up to this slot the store held a snapshot's worth of log already: none is taken again.
+    /// Up to this slot the log is applied from the store: no snapshot of it is taken again.
     replayed: u64,
     unsettled: bool,
     stopped: bool,
-    scratch: alloc::vec::Vec<u8>,
+    scratch: Vec<u8>,
     out: VecDeque<Output>,
 }
 
@@ -164,12 +165,10 @@ impl<M: Machine> Replica<M> {
         };
         let mut link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
-        let mut stopped = None;
-        if let Some(snapshot) = &opened.snapshot
-            && (machine.restore(&snapshot.pieces).is_err() || machine.digest() != snapshot.state)
-        {
-            stopped = Some("the snapshot in the store can't be read");
-        }
+        let restored = opened
+            .snapshot
+            .as_ref()
+            .is_none_or(|snapshot| machine.restore(&snapshot.pieces).is_ok() && machine.digest() == snapshot.state);
         let replayed = opened.delivered.last().map_or(0, |record| record.slot.0);
         let group_options = group::Options {
             me: options.me,
@@ -180,8 +179,8 @@ impl<M: Machine> Replica<M> {
             timing: Timing::default(),
         };
         let mut group = Group::new(now, group_options, boot, chance.draw(), opened);
-        if let Some(why) = stopped {
-            group.stop(why);
+        if !restored {
+            group.stop("the snapshot in the store can't be read");
         }
         link.set_peers(now, group.configuration().set().union(options.founding).without(options.me));
         Replica {
@@ -194,7 +193,7 @@ impl<M: Machine> Replica<M> {
             replayed,
             unsettled: true,
             stopped: false,
-            scratch: alloc::vec::Vec::new(),
+            scratch: Vec::new(),
             out: VecDeque::new(),
         }
     }
@@ -388,7 +387,7 @@ impl<M: Machine> Replica<M> {
         self.group.adopt(now, snapshot);
     }
 
-    fn encode(&mut self, message: &Message) -> alloc::vec::Vec<u8> {
+    fn encode(&mut self, message: &Message) -> Vec<u8> {
         let mut w = self.writer();
         message.encode(&mut w);
         w.into_vec()

@@ -11,7 +11,8 @@
 //! Always: a number stands for one command for ever, in one session; a command that was sent is never
 //! moved to another session (RULES S10). The floor that goes with each call is the highest number up
 //! to which all are settled here, however they ended; late copies at or below it are refused for ever
-//! (RULES S16). Seal and replay window see to it that a datagram arrives once at most.
+//! (RULES S16). Presumed: a datagram arrives once at most. That is for the transport to see to, by a seal
+//! with a replay window; how a call ended is told from how many copies went out.
 
 mod attempt;
 mod due;

@@ -1,6 +1,7 @@
 //! What a client and a replica say to each other. The bytes are made in `net`.
 
 use crate::machine::Place;
+use crate::wire::{Malformed, Reader, Writer};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -66,7 +67,7 @@ pub enum Outcome {
     NoSession,
     /// The client had said that this number is settled; this copy was not executed.
     Settled,
-    /// The number is further ahead of the floor than the window allows; it was not executed.
+    /// The number is further ahead of the floor than the window, or the answers kept, allow; it was not executed.
     AheadOfWindow,
 }
 
@@ -149,7 +150,7 @@ pub enum Request {
 impl Request {
     /// The bytes that go into the log.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut w = crate::wire::Writer::onto(core::mem::take(out));
+        let mut w = Writer::onto(core::mem::take(out));
         match self {
             Request::Open { nonce } => w.u8(1).raw(nonce),
             Request::Call { session, number, floor, command } => {
@@ -160,17 +161,17 @@ impl Request {
     }
 
     /// Reads what [`Request::encode`] wrote.
-    pub fn decode(bytes: Bytes) -> Result<Request, crate::wire::Malformed> {
-        let mut r = crate::wire::Reader::new(bytes);
+    pub fn decode(bytes: Bytes) -> Result<Request, Malformed> {
+        let mut r = Reader::new(bytes);
         match r.u8()? {
             1 => {
                 let nonce = r.array()?;
-                if r.remaining() == 0 { Ok(Request::Open { nonce }) } else { Err(crate::wire::Malformed) }
+                if r.remaining() == 0 { Ok(Request::Open { nonce }) } else { Err(Malformed) }
             }
             2 => {
                 Ok(Request::Call { session: SessionId(r.u64()?), number: r.u64()?, floor: r.u64()?, command: r.rest() })
             }
-            _ => Err(crate::wire::Malformed),
+            _ => Err(Malformed),
         }
     }
 }

@@ -162,7 +162,7 @@ impl<M: Machine> Sessions<M> {
                 Applied::Answered { session, number, place, outcome, repeated }
             }
             Err(Malformed) => {
-                self.link(Event::Malformed, place, [0; 3]);
+                self.chain_event(Event::Malformed, place, [0; 3]);
                 Applied::Malformed
             }
         }
@@ -170,7 +170,7 @@ impl<M: Machine> Sessions<M> {
 
     fn open(&mut self, place: Place, nonce: [u8; 16]) -> Applied {
         if let Some(session) = self.nonces.get(&nonce).copied() {
-            self.link(Event::Opened, place, [session.0, 1, 0]);
+            self.chain_event(Event::Opened, place, [session.0, 1, 0]);
             if let Some(open) = self.sessions.get_mut(&session) {
                 open.seen = self.clock;
             }
@@ -182,7 +182,7 @@ impl<M: Machine> Sessions<M> {
             let Some(longest) = self.longest_idle(None) else { break };
             self.end(longest);
         }
-        self.link(Event::Opened, place, [session.0, 0, xxh3_64(&nonce)]);
+        self.chain_event(Event::Opened, place, [session.0, 0, xxh3_64(&nonce)]);
         self.sessions.insert(session, Session { nonce, seen: self.clock, answers: Answers::default() });
         self.nonces.insert(nonce, session);
         self.idle.insert((self.clock, session));
@@ -197,7 +197,7 @@ impl<M: Machine> Sessions<M> {
         floor: u64,
         command: &Bytes,
     ) -> (Place, Outcome, bool) {
-        self.link(Event::Called, place, [id.0, number, floor]);
+        self.chain_event(Event::Called, place, [id.0, number, floor]);
         let Some(session) = self.sessions.get_mut(&id) else {
             return (place, Outcome::NoSession, false);
         };
@@ -246,14 +246,15 @@ impl<M: Machine> Sessions<M> {
 
     /// A session is gone for good.
     fn end(&mut self, id: SessionId) {
-        self.link(Event::Ended, Place::default(), [id.0, 0, 0]);
+        self.chain_event(Event::Ended, Place::default(), [id.0, 0, 0]);
         let session = self.sessions.remove(&id).expect("an open session");
         self.bytes -= session.answers.bytes();
         self.nonces.remove(&session.nonce);
         self.idle.remove(&(session.seen, id));
     }
 
-    fn link(&mut self, event: Event, place: Place, numbers: [u64; 3]) {
+    /// Chains what happened to a session onto all before it.
+    fn chain_event(&mut self, event: Event, place: Place, numbers: [u64; 3]) {
         let mut link = [0; 53];
         link[..16].copy_from_slice(&self.chain.to_le_bytes());
         link[16] = event as u8;

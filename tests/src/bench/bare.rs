@@ -14,9 +14,9 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 const ACCEPTORS: usize = 3;
-const QUORUM: u32 = 2;
+const QUORUM: usize = 2;
 
-/// What an acceptor's file is reused after: written once before, as a journal is.
+/// After so many bytes an acceptor begins its file anew. It is written once before, as a journal is.
 const FILE_BYTES: u64 = 16 << 20;
 
 /// A datagram that was lost is sent again after this.
@@ -30,11 +30,11 @@ pub fn measure(program: &Path, outstanding: usize) -> Run {
     let beside = program.parent().expect("a program is in a directory");
     let directory = tempfile::Builder::new().prefix("ftq-bare-").tempdir_in(beside).expect("a directory");
     let client = socket((Ipv4Addr::LOCALHOST, 0).into());
-    client.set_read_timeout(Some(AGAIN)).expect("a socket has a timeout");
     let mut acceptors = Vec::new();
     for number in 0..ACCEPTORS {
         acceptors.push(Acceptor::start(program, &directory.path().join(number.to_string()), &client));
     }
+    client.set_read_timeout(Some(AGAIN)).expect("a socket has a timeout");
     let processes: Vec<u32> = acceptors.iter().map(|acceptor| acceptor.child.id()).collect();
     let addresses: Vec<SocketAddr> = acceptors.iter().map(|acceptor| acceptor.address).collect();
     run_for(&client, &addresses, outstanding, WARM_UP, 0);
@@ -78,7 +78,7 @@ fn run_for(
         let name = u64::from_le_bytes(answer);
         let Some(place) = open.iter_mut().find(|place| place.0 == name) else { continue };
         place.2.retain(|silent| *silent != from);
-        if place.2.len() <= ACCEPTORS - QUORUM as usize {
+        if place.2.len() <= ACCEPTORS - QUORUM {
             latencies.push(place.1.passed());
             *place = (next, Ticks::start(), acceptors.to_vec());
             send(next);
@@ -99,10 +99,8 @@ impl Acceptor {
         let to = client.local_addr().expect("a bound socket has an address");
         let child = Command::new(program).arg("acceptor").arg(file).arg(to.to_string()).stdin(Stdio::null()).spawn();
         let child = child.expect("a process");
-        client.set_read_timeout(None).expect("a socket has a timeout");
         // It says hello when it is ready.
         let (_, address) = client.recv_from(&mut [0; 8]).expect("an acceptor says hello");
-        client.set_read_timeout(Some(AGAIN)).expect("a socket has a timeout");
         Acceptor { child, address }
     }
 }

@@ -5,10 +5,10 @@ use ftq_core::ids::{BootId, ClusterId, Digest, MemberId, MemberSet, Slot, StoreI
 use ftq_core::machine::{Machine, Place};
 use ftq_core::replica::{ClientId, Event, Input, Options, Order, Output, Replica};
 use ftq_core::session::message::{ClientMessage, ServerMessage, SessionId};
-use ftq_core::store::{Generation, Job, Opened, Report};
+use ftq_core::store::{Generation, Job, JobId, Opened, Report};
 use ftq_core::time::{SlotClock, Span, Time};
 use ftq_core::wire::Malformed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A machine that costs next to nothing: it counts.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ pub struct Traffic {
     pub bytes: u64,
     /// Requests answered.
     pub answered: u64,
-    /// Slots that held them.
+    /// Slots applied at member 1.
     pub slots: u64,
 }
 
@@ -80,7 +80,8 @@ struct Load {
     session: Option<SessionId>,
     next: u64,
     floor: u64,
-    done: BTreeMap<u64, ()>,
+    /// Answered above the floor.
+    done: BTreeSet<u64>,
     outstanding: u64,
     body: Bytes,
 }
@@ -138,7 +139,7 @@ impl Cluster {
             session: None,
             next: 1,
             floor: 0,
-            done: BTreeMap::new(),
+            done: BTreeSet::new(),
             outstanding,
             body: vec![7; bytes].into(),
         });
@@ -167,7 +168,7 @@ impl Cluster {
         while self.traffic.answered < goal && self.step(Time::NEVER) {}
     }
 
-    /// Runs until a request is answered that was not answered before `since`; gives when.
+    /// Runs until one more request is answered; gives when.
     pub fn next_answer(&mut self) -> Time {
         let answered = self.traffic.answered;
         while self.traffic.answered == answered && self.step(Time::NEVER) {}
@@ -238,30 +239,7 @@ impl Cluster {
                     }
                 }
                 Output::Reply { client, message } => replies.push((client, message)),
-                Output::Persist { id, job } => {
-                    let generation = match job {
-                        Job::Append { generation, slots } => {
-                            node.end = slots.last().map_or(node.end, |r| r.slot);
-                            generation
-                        }
-                        Job::Install { generation, keep, slots, .. } => {
-                            node.end = slots.last().map_or(keep, |r| r.slot);
-                            generation
-                        }
-                        Job::CatchUp { generation, slots } => {
-                            node.end = slots.last().map_or(node.end, |r| r.slot);
-                            generation
-                        }
-                        Job::Promise { .. } => Generation(0),
-                        Job::Deliver { upto } => {
-                            self.due(self.pace.sync, Due::Report { at, report: Report::Delivered { upto } });
-                            continue;
-                        }
-                        Job::Adopt { .. } | Job::Snapshot { .. } | Job::Cut { .. } => continue,
-                    };
-                    let report = Report::Durable { job: id, generation, end: node.end };
-                    self.due(self.pace.sync, Due::Report { at, report });
-                }
+                Output::Persist { id, job } => self.persist(at, id, job),
                 Output::Event(Event::Applied { .. }) => self.traffic.slots += u64::from(at.number() == 1),
                 Output::Fetch { .. } | Output::Event(_) => {}
             }
@@ -269,6 +247,28 @@ impl Cluster {
         for (client, message) in replies {
             self.reply(client, message);
         }
+    }
+
+    /// The store's part: it is durable after a sync, and forgets nothing.
+    fn persist(&mut self, at: MemberId, id: JobId, job: Job) {
+        let Some(node) = self.nodes.get_mut(&at) else { return };
+        let generation = match job {
+            Job::Append { generation, slots } | Job::CatchUp { generation, slots } => {
+                node.end = slots.last().map_or(node.end, |r| r.slot);
+                generation
+            }
+            Job::Install { generation, keep, slots, .. } => {
+                node.end = slots.last().map_or(keep, |r| r.slot);
+                generation
+            }
+            Job::Promise { .. } => Generation(0),
+            Job::Deliver { upto } => {
+                return self.due(self.pace.sync, Due::Report { at, report: Report::Delivered { upto } });
+            }
+            Job::Adopt { .. } | Job::Snapshot { .. } | Job::Cut { .. } => return,
+        };
+        let report = Report::Durable { job: id, generation, end: node.end };
+        self.due(self.pace.sync, Due::Report { at, report });
     }
 
     fn reply(&mut self, client: ClientId, message: ServerMessage) {
@@ -279,8 +279,8 @@ impl Cluster {
             ServerMessage::Answer { number, .. } => {
                 self.traffic.answered += 1;
                 self.last_answer = self.now;
-                load.done.insert(number, ());
-                while load.done.remove(&(load.floor + 1)).is_some() {
+                load.done.insert(number);
+                while load.done.remove(&(load.floor + 1)) {
                     load.floor += 1;
                 }
             }

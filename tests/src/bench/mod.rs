@@ -1,4 +1,6 @@
-//! What the core costs.
+//! What it costs: the core alone (`cluster`), and the whole service (`service`) beside the least that any
+//! such service has to do (`bare`).
+
 pub mod bare;
 pub mod cluster;
 pub mod service;
