@@ -38,12 +38,12 @@ impl Span {
 
     /// A span of whole milliseconds.
     pub const fn millis(n: u64) -> Span {
-        Span(n * 1_000)
+        Span(n.saturating_mul(1_000))
     }
 
     /// A span of whole seconds.
     pub const fn secs(n: u64) -> Span {
-        Span(n * 1_000_000)
+        Span(n.saturating_mul(1_000_000))
     }
 
     /// This span `n` times over.

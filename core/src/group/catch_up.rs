@@ -20,6 +20,9 @@ use super::{Group, Output};
 /// How many pieces of a snapshot are asked for at once.
 const PIECES_ASKED: usize = 4;
 
+/// A download that gets no further for so long gives way to whatever snapshot is to be had.
+const PROGRESS_WITHIN: Span = Span::secs(1);
+
 /// After so long without an answer somebody is asked again.
 const ANSWER_WITHIN: Span = Span::millis(100);
 
@@ -36,6 +39,7 @@ struct Download {
     slot: Slot,
     head: Option<Snapshot>,
     pieces: Vec<Option<Bytes>>,
+    progress_at: Time,
 }
 
 /// What something is read from the store for.
@@ -71,7 +75,9 @@ impl Group {
             self.detector.peers().filter(|(m, p)| self.detector.hears(now, *m) && behind(p.heartbeat.committed));
         // Somebody else than the one who did not answer, if there is anybody.
         let Some((best, _)) = ahead.max_by_key(|(m, p)| (Some(*m) != slow, p.heartbeat.committed)) else { return };
-        self.ask(now, best);
+        // Perhaps it has the log itself; if not, its offer has a download go on.
+        self.catch_up.asked = Some((best, now));
+        self.note(MemberSet::of(best), Message::WantLog(self.log.committed().next()));
     }
 
     fn ask(&mut self, now: Time, member: MemberId) {
@@ -109,7 +115,8 @@ impl Group {
 
     /// Committed slots of another replica.
     pub(super) fn on_slots(&mut self, now: Time, from: MemberId, slots: Vec<SlotRecord>) {
-        if self.active || self.joining.is_some() || self.catch_up.asked.is_none_or(|(member, _)| member != from) {
+        // A late answer is as true as any: it is committed, and it chains.
+        if self.active || self.joining.is_some() {
             return;
         }
         let committed = self.log.committed();
@@ -143,18 +150,21 @@ impl Group {
 
     /// The log is gone there, but a snapshot is to be had.
     pub(super) fn on_offer(&mut self, now: Time, from: MemberId, slot: Slot) {
-        if self.active || slot <= self.log.committed() || self.catch_up.asked.is_none_or(|(member, _)| member != from) {
+        if self.active || slot <= self.log.committed() {
             return;
         }
-        if self.catch_up.download.as_ref().is_none_or(|download| download.slot < slot) {
-            self.catch_up.download = Some(Download { slot, head: None, pieces: vec![None] });
+        let stale = |download: &Download| download.slot < slot || now.since(download.progress_at) > PROGRESS_WITHIN;
+        if self.catch_up.download.as_ref().is_none_or(stale) {
+            self.catch_up.download = Some(Download { slot, head: None, pieces: vec![None], progress_at: now });
         }
         self.ask(now, from);
     }
 
     /// Somebody wants a piece of this replica's snapshot.
     pub(super) fn on_want_piece(&mut self, from: MemberId, slot: Slot, index: u32) {
-        if slot == self.snapshot {
+        if slot == self.snapshot && !self.snapshot_is_durable {
+            // It can be read when it is durable; the asker asks again.
+        } else if slot == self.snapshot {
             self.fetch(Fetch::Piece { slot, index }, from, Purpose::Piece(index));
         } else if slot < self.snapshot {
             self.note(MemberSet::of(from), Message::Offer(self.snapshot));
@@ -181,6 +191,7 @@ impl Group {
             return self.refuse("piece that the snapshot does not have");
         };
         *place = Some(piece);
+        download.progress_at = now;
         if download.pieces.iter().all(Option::is_some) {
             let Some(download) = self.catch_up.download.take() else { return };
             self.catch_up.asked = None;
@@ -193,11 +204,25 @@ impl Group {
         }
     }
 
+    /// Whether a snapshot of another replica may become the base now.
+    pub fn may_adopt(&self, snapshot: &Snapshot) -> bool {
+        !self.stopped && !self.active && self.joining.is_none() && snapshot.slot > self.log.committed()
+    }
+
+    /// If the own log holds all that a snapshot covers, and perhaps slots above it that others count on, it
+    /// stays as it is: the snapshot only tells that so much of it is committed.
+    pub fn confirm(&mut self, snapshot: &Snapshot) -> bool {
+        let holds = self.log.digest_at(snapshot.slot) == Some(snapshot.digest);
+        if holds {
+            self.log.commit(snapshot.slot);
+            self.stated = self.stated.max(snapshot.slot);
+        }
+        holds
+    }
+
     /// The machine was restored from this snapshot: it becomes the base of the log.
     pub fn adopt(&mut self, now: Time, snapshot: Snapshot) {
-        if self.stopped || self.active || self.joining.is_some() || snapshot.slot <= self.log.committed() {
-            return;
-        }
+        assert!(self.may_adopt(&snapshot), "asked before the machine was restored");
         self.log.rebase(&snapshot);
         self.clock.anchor(now, snapshot.clock);
         self.stated = snapshot.slot;

@@ -302,7 +302,7 @@ impl Group {
             return None;
         }
         let committed = standing.iter().map(|(_, p)| p.committed).max()?.min(donor.end);
-        let near = |p: &Promise| p.committed.0 + JOIN_SLOTS >= committed.0;
+        let near = |p: &Promise| p.committed.0.saturating_add(JOIN_SLOTS) >= committed.0;
         let fit = |m: MemberId| m == me || self.detector.is_fit(now, m);
         let candidates: MemberSet = standing.iter().filter(|(m, p)| near(p) && fit(*m)).map(|(m, _)| *m).collect();
         let current = self.view().set();

@@ -10,6 +10,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
 
+/// The most requests that a slot may order: a session is named by its slot and 16 bits of position.
+const REQUESTS_MAX: u64 = 1 << 16;
+
 /// Some requests of one origin, in its order: numbers `from` to `from + count - 1` of the slot's view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
@@ -63,8 +66,15 @@ pub fn requests(content: &Bytes) -> Result<Requests, Malformed> {
     let mut bodies = Reader::new(content.clone());
     let mut ranges = [None; MEMBERS_MAX];
     let n = bodies.count(MEMBERS_MAX)?;
+    let mut total = 0u64;
     for range in ranges.iter_mut().take(n) {
-        *range = Some(Range { origin: bodies.member()?, from: bodies.u64()?, count: bodies.u64()? });
+        let next = Range { origin: bodies.member()?, from: bodies.u64()?, count: bodies.u64()? };
+        let end = next.from.checked_add(next.count).ok_or(Malformed)?;
+        total = next.count.checked_add(total).ok_or(Malformed)?;
+        if next.from == 0 || end == next.from || total > REQUESTS_MAX {
+            return Err(Malformed);
+        }
+        *range = Some(next);
     }
     Ok(Requests { ranges, at: 0, taken: 0, bodies })
 }

@@ -149,6 +149,11 @@ impl Group {
         if !mine {
             return self.refuse("install of a view without this boot");
         }
+        let (members, ring) = (&install.view.members, &install.view.ring);
+        let seated = members.iter().all(|p| install.configuration.seats(p.member, p.store));
+        if !seated || ring.is_empty() || ring.iter().any(|m| install.view.participant(*m).is_none()) {
+            return self.refuse("install of a view that makes no sense");
+        }
         if install.end < self.log.committed() {
             return self.refuse("install of a log that ends below what is committed here");
         }
@@ -357,7 +362,7 @@ pub(super) fn chained(mut digest: Digest, keep: Slot, slots: &[SlotRecord]) -> O
     for record in slots {
         slot = slot.next();
         digest = content::chain(digest, record.slot, record.view, record.clock, &record.content);
-        if record.slot != slot || record.digest != digest {
+        if record.slot != slot || record.digest != digest || content::requests(&record.content).is_err() {
             return None;
         }
     }

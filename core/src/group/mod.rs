@@ -220,6 +220,9 @@ pub struct Group {
     out: VecDeque<Output>,
 }
 
+/// How many reads for others the store is asked for at once.
+const FETCHES_MAX: usize = 64;
+
 /// The tag of a view's broadcast streams.
 pub fn epoch(ballot: Ballot) -> u64 {
     let mut w = crate::wire::Writer::new();
@@ -535,6 +538,11 @@ impl Group {
     }
 
     fn fetch(&mut self, fetch: Fetch, asker: MemberId, purpose: Purpose) {
+        // Who asks again while the store reads has asked for the same; a store that hangs gets no longer a queue.
+        let asked = self.fetches.iter().any(|(_, m, p)| *m == asker && *p == purpose);
+        if asked || self.fetches.len() >= FETCHES_MAX {
+            return;
+        }
         self.last_fetch = FetchId(self.last_fetch.0 + 1);
         self.fetches.push((self.last_fetch, asker, purpose));
         self.out.push_back(Output::Fetch { id: self.last_fetch, fetch });

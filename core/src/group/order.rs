@@ -115,15 +115,25 @@ impl Ordering {
         let origins = self.queues.iter().filter(|q| !q.bodies.is_empty()).count().max(1);
         let (share_bytes, share_requests) = (SLOT_BYTES / origins, SLOT_REQUESTS / origins);
         let mut takes = Vec::with_capacity(origins);
-        for queue in self.queues.iter().filter(|q| !q.bodies.is_empty()) {
+        let mut total = 0;
+        // A large body may leave no room for others': each slot another origin comes first.
+        let first = usize::try_from(log.end().0 % self.queues.len().max(1) as u64).unwrap_or(0);
+        let (before, from) = self.queues.split_at(first);
+        for queue in from.iter().chain(before).filter(|q| !q.bodies.is_empty()) {
+            let first = queue.bodies.front().map_or(0, Bytes::len);
+            if !takes.is_empty() && total + first > SLOT_BYTES {
+                continue;
+            }
             let mut bytes = 0;
             let fits = |body: &&Bytes| {
                 bytes += body.len();
                 bytes <= share_bytes
             };
             let n = queue.bodies.iter().take(share_requests).take_while(fits).count().max(1);
+            total += queue.bodies.iter().take(n).map(Bytes::len).sum::<usize>();
             takes.push((queue.origin, n as u64));
         }
+        takes.sort_unstable();
         let slot = log.end().next();
         let record = self.record(log, slot, clock, &takes);
         (Sequence { slot, clock, digest: record.digest, takes }, record)

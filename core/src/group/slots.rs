@@ -13,7 +13,7 @@ use super::own::Token;
 use super::{Delivery, Group, Output, content};
 
 /// How many slots may be sequenced and not committed: enough to fill the way to the disks and back.
-const PIPELINE_SLOTS: u64 = 32;
+pub(super) const PIPELINE_SLOTS: u64 = 32;
 
 /// How many bytes may be sequenced and not committed: a view change may have to send them all.
 const UNCOMMITTED_BYTES: usize = 16 << 20;
@@ -45,9 +45,11 @@ impl Group {
         invariants::group(self);
     }
 
-    /// The marks of this replica, for every packet: `durable, committed, clock reading`.
+    /// The mark of this replica, for every packet: `view, durable, clock reading`. The mark names its view
+    /// itself, whatever the packet that it rides on says (RULES S4).
     pub fn trailer(&self, now: Time, w: &mut Writer) {
-        w.slot(self.durable).slot(self.log.committed()).u64(self.clock.reading(now).0);
+        let view = if self.active { self.epoch } else { 0 };
+        w.u64(view).slot(self.durable).u64(self.clock.reading(now).0);
     }
 
     /// The trailer of a packet of `from`, whose packet named `from_epoch`. Marks count only for the log
@@ -63,8 +65,11 @@ impl Group {
         }
         let mut r = Reader::new(trailer);
         let mut read =
-            || -> Result<(Slot, Slot, SlotClock), Malformed> { Ok((r.slot()?, r.slot()?, SlotClock(r.u64()?))) };
-        let Ok((durable, _committed, reading)) = read() else { return self.refuse("malformed trailer") };
+            || -> Result<(u64, Slot, SlotClock), Malformed> { Ok((r.u64()?, r.slot()?, SlotClock(r.u64()?))) };
+        let Ok((view, durable, reading)) = read() else { return self.refuse("malformed trailer") };
+        if view != self.epoch {
+            return;
+        }
         self.ordering.installed.insert(from);
         self.ordering.mark(from, durable);
         self.clock.heard(from, reading);
@@ -243,6 +248,10 @@ impl Group {
     }
 
     fn commit_slots(&mut self, now: Time) {
+        if self.joining.is_some() {
+            // An install settles what of this log stays; what it keeps is committed by its own view.
+            return self.deliver_to_store(now);
+        }
         let configuration = &self.configuration;
         let durable = self.ordering.durable_on(|set| configuration.is_quorum(set)).min(self.log.end());
         if durable > self.log.committed() {

@@ -23,7 +23,9 @@ impl Group {
         }
         let configured = self.configuration.set();
         if !self.active {
-            if self.hears_live_view(now) {
+            let others_have_one = || self.detector.peers().any(|(_, peer)| !peer.heartbeat.view.is_none());
+            // Who knows of no view, while others do, is not to found one (RULES S14).
+            if self.hears_live_view(now) || (self.configuration.is_founding() && others_have_one()) {
                 return None;
             }
             let proposed = self.best_set(now, configured, MemberSet::EMPTY)?;
@@ -130,7 +132,8 @@ impl Group {
         if !lacks.is_empty() {
             return lacks.without(me);
         }
-        if self.log.end() > self.log.committed() && !self.ordering.has_work() {
+        let uncommitted = self.log.end().0 - self.log.committed().0;
+        if uncommitted > 0 && (!self.ordering.has_work() || uncommitted >= super::slots::PIPELINE_SLOTS) {
             // Nothing is committed: whoever is not durable yet holds it up.
             let end = self.log.end();
             return self
@@ -155,7 +158,7 @@ impl Group {
     }
 
     fn is_near(&self, now: Time, member: MemberId) -> bool {
-        let near = |committed: u64| committed + super::change::JOIN_SLOTS >= self.log.committed().0;
+        let near = |committed: u64| committed.saturating_add(super::change::JOIN_SLOTS) >= self.log.committed().0;
         self.detector.fresh(now, member).is_some_and(|h| near(h.committed.0))
     }
 

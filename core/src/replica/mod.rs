@@ -265,10 +265,7 @@ impl<M: Machine> Replica<M> {
             }
             self.group.settle(now);
         }
-        let mut trailer = self.writer();
-        self.group.trailer(now, &mut trailer);
-        self.link.set_trailer(trailer.as_slice());
-        self.scratch = trailer.into_vec();
+        self.refresh_trailer(now);
         self.link.flush(now);
         while let Some((to, bytes)) = self.link.poll_send() {
             self.out.push_back(Output::Send { to, bytes });
@@ -300,7 +297,11 @@ impl<M: Machine> Replica<M> {
     fn carry_out(&mut self, now: Time) {
         while let Some(output) = self.group.poll() {
             match output {
-                group::Output::Enter { epoch, members } => self.link.open_epoch(now, Epoch(epoch), members),
+                group::Output::Enter { epoch, members } => {
+                    // Not one packet of the new view may carry the mark of the old one.
+                    self.refresh_trailer(now);
+                    self.link.open_epoch(now, Epoch(epoch), members);
+                }
                 group::Output::Leave => self.link.close_epoch(),
                 group::Output::Broadcast(message) => {
                     let bytes = self.encode(&message);
@@ -378,13 +379,21 @@ impl<M: Machine> Replica<M> {
 
     /// A snapshot of another replica is here.
     fn restore(&mut self, now: Time, snapshot: Snapshot) {
-        if snapshot.slot <= self.group.log().committed() {
+        if !self.group.may_adopt(&snapshot) || self.group.confirm(&snapshot) {
             return;
         }
         if self.machine.restore(&snapshot.pieces).is_err() || self.machine.digest() != snapshot.state {
             return self.group.stop("a snapshot of another replica does not restore to its digest");
         }
         self.group.adopt(now, snapshot);
+    }
+
+    /// Has every packet from now on carry the mark as it is now.
+    fn refresh_trailer(&mut self, now: Time) {
+        let mut trailer = self.writer();
+        self.group.trailer(now, &mut trailer);
+        self.link.set_trailer(trailer.as_slice());
+        self.scratch = trailer.into_vec();
     }
 
     fn encode(&mut self, message: &Message) -> Vec<u8> {
