@@ -112,6 +112,16 @@ impl Iterator for Requests {
 mod tests {
     use super::*;
 
+    /// Numbers from outside never add up to nonsense: an empty range, one from nought, one past the end.
+    #[test]
+    fn ranges_that_make_no_sense_are_refused() {
+        let origin = MemberId::new(1).unwrap();
+        for (from, count) in [(0, 1), (1, 0), (u64::MAX, 2), (1, u64::MAX), (1, REQUESTS_MAX + 1)] {
+            let w = begin([Range { origin, from, count }].into_iter(), 0);
+            assert_eq!(requests(&w.into_bytes()).err(), Some(Malformed), "{from} {count}");
+        }
+    }
+
     #[test]
     fn what_is_written_is_read() {
         let a = MemberId::new(1).unwrap();

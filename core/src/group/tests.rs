@@ -346,6 +346,33 @@ fn a_member_is_cut_off_and_comes_back() {
     assert_eq!(answered, 100);
 }
 
+/// A mark is about the view that it names: out of its view a replica names none, and the marks of another
+/// view than the own one are not counted, whatever the packet that they ride on says (RULES S4).
+#[test]
+fn a_mark_names_its_view() {
+    let mut world = World::new(3, Order::Rotating);
+    world.run(Span::millis(400));
+    let now = world.now;
+    let mark_of = |group: &Group| {
+        let mut w = crate::wire::Writer::new();
+        group.trailer(now, &mut w);
+        w.into_bytes()
+    };
+    let node = world.nodes.get_mut(&m(1)).unwrap();
+    let (own, view) = (epoch(node.group.view().ballot), node.group.view().ballot);
+    assert_eq!(crate::wire::Reader::new(mark_of(&node.group)).u64(), Ok(own));
+    let mut foreign = crate::wire::Writer::new();
+    foreign.u64(own ^ 1).slot(Slot(77)).u64(0);
+    node.group.on_trailer(m(2), own, foreign.into_bytes());
+    assert_eq!(node.group.ordering().mark_of(m(2)), Slot(0));
+    node.group.message(
+        now,
+        m(2),
+        Message::Prepare(Ballot { number: view.number + 1, proposer: Some(m(2)), store: view.store }),
+    );
+    assert_eq!(crate::wire::Reader::new(mark_of(&node.group)).u64(), Ok(0));
+}
+
 #[test]
 fn a_read_sees_what_was_answered_before() {
     let mut world = World::new(3, Order::Rotating);
