@@ -7,7 +7,7 @@ use super::backlog::Backlog;
 use super::digest::{self, Sum};
 use super::error::Error;
 use super::label::{Label, QueueId};
-use super::limits::{ITEM_CHARGE, NUMBER_MAX, POP_BYTES_MAX, QUEUE_CHARGE};
+use super::limits::{ITEM_CHARGE, NUMBER_MAX, POP_BYTES_MAX, POP_ITEM_CHARGE, QUEUE_CHARGE};
 use crate::wire::Malformed;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -76,7 +76,7 @@ impl Queue {
         let mut bytes = 0;
         while items.len() < count {
             let Some(next) = self.backlog.top_len() else { break };
-            bytes += next;
+            bytes += next + POP_ITEM_CHARGE;
             if bytes > POP_BYTES_MAX && !items.is_empty() {
                 break;
             }

@@ -69,8 +69,8 @@ impl Naive {
                 let mut taken = 0;
                 let mut bytes = 0;
                 for (_, item) in queue.items.iter().take(*count as usize) {
-                    bytes += item.len();
-                    if taken > 0 && bytes > 1 << 20 {
+                    bytes += item.len() + 4;
+                    if taken > 0 && bytes > 48 << 10 {
                         break;
                     }
                     taken += 1;

@@ -84,7 +84,7 @@ fn a_pop_of_many_stops_at_its_bytes_but_gives_one() {
     let large = Limits { item_bytes_max: 4 << 20, ..Limits::default() };
     let mut machine = Queues::new(large);
     machine.execute(Command::Create { label: label("a") }).expect("room");
-    for len in [2 << 20, 600 << 10, 424 << 10, 600 << 10, (424 << 10) + 1] {
+    for len in [2 << 20, 30 << 10, (18 << 10) - 8, 30 << 10, (18 << 10) - 7] {
         machine.execute(push(1, &alloc::vec![len as u8; len])).expect("room");
     }
     let mut pop = || match machine.execute(Command::Pop { queue: QueueId(1), count: 9 }) {
