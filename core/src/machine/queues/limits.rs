@@ -27,13 +27,13 @@ pub const REQUEST_BYTES_MAX: usize = 8 << 20;
 /// The most items in one push or pop: it bounds what one command may cost all others.
 pub const BATCH_ITEMS_MAX: usize = 1 << 16;
 
-/// A pop of many stops before its items pass this, each with [`POP_ITEM_CHARGE`]: sessions keep answers
+/// A pop of many stops before its items pass this, each with its length: sessions keep answers
 /// until they are confirmed, and an answer has to fit into one datagram, or what it holds would be popped
 /// and never seen. One item is always given, whatever its size.
 pub const POP_BYTES_MAX: usize = 48 << 10;
 
 /// What an item of an answer is charged beyond its bytes: its length in front.
-pub const POP_ITEM_CHARGE: usize = 4;
+pub(super) const POP_ITEM_CHARGE: usize = 4;
 
 /// The longest label of a queue or name of a sequence, in bytes.
 pub const LABEL_BYTES_MAX: usize = 255;
