@@ -1,6 +1,6 @@
 //! Many seeds on all cores: progress while they run, then what happened, then the verdict.
 
-use crate::counts::Counts;
+use crate::counts::{Count, Counts};
 use crate::run::{Verdict, catch_panics, run};
 use crate::trace::Trace;
 use std::io::{IsTerminal, Write, stderr};
@@ -40,6 +40,8 @@ pub fn many(from: u64, seeds: u64) -> bool {
     let next = AtomicU64::new(from);
     let done = AtomicU64::new(0);
     let sum = Mutex::new(Sum::default());
+    #[expect(clippy::disallowed_methods, reason = "how fast the simulator is, is a matter of real time")]
+    let began = std::time::Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -65,7 +67,9 @@ pub fn many(from: u64, seeds: u64) -> bool {
         show_progress(&done, seeds);
     });
     let sum = sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    conclude(&sum, seeds)
+    let passed = conclude(&sum, seeds, began.elapsed());
+    println!("{} passed, {} failed", sum.passed, sum.failed.len());
+    passed
 }
 
 /// Shows how far the seeds are, until they are done.
@@ -102,9 +106,12 @@ fn tell(verdict: &Verdict) {
     }
 }
 
-/// Prints the counts and the verdict.
-fn conclude(sum: &Sum, seeds: u64) -> bool {
+/// Prints what happened and how fast; whether all passed and all that is counted has happened.
+fn conclude(sum: &Sum, seeds: u64, took: Duration) -> bool {
     println!("{}", sum.counts);
+    let per_second = |n: u64| n as f64 / took.as_secs_f64();
+    let happenings = per_second(sum.counts.of(Count::Happenings));
+    println!("{:.0} seeds a minute, {happenings:.0} happenings a second", per_second(seeds) * 60.0);
     let mut by_name: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
     for violation in sum.failed.iter().filter_map(|verdict| verdict.violation.as_ref()) {
         *by_name.entry(violation.invariant.name()).or_default() += 1;
@@ -116,6 +123,5 @@ fn conclude(sum: &Sum, seeds: u64) -> bool {
     if !missing.is_empty() {
         println!("never happened, so the run shows nothing about it: {}", missing.join(", "));
     }
-    println!("{} passed, {} failed", sum.passed, sum.failed.len());
     sum.failed.is_empty() && missing.is_empty()
 }
