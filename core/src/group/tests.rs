@@ -388,3 +388,35 @@ fn a_read_sees_what_was_answered_before() {
     assert_eq!(world.nodes[&m(3)].reads, [Token(9)]);
     assert_eq!(world.nodes[&m(3)].delivered.len(), 1);
 }
+
+/// A replica that came back with slots that others may count on, not knowing that they are committed, is
+/// offered a snapshot of some of them: it learns that so much is committed, and gives up nothing (RULES S9).
+#[test]
+fn a_snapshot_takes_nothing_from_a_log_that_holds_more() {
+    let cluster = ClusterId([7; 16]);
+    let view = Ballot { number: 1, proposer: Some(m(2)), store: StoreId([2; 16]) };
+    let mut digest = content::genesis(cluster);
+    let tail: Vec<SlotRecord> = (1..=5)
+        .map(|n| {
+            let content = content::begin([].into_iter(), 0).into_bytes();
+            digest = content::chain(digest, Slot(n), view, SlotClock(n), &content);
+            SlotRecord { slot: Slot(n), view, clock: SlotClock(n), digest, content }
+        })
+        .collect();
+    let covered = Snapshot { slot: Slot(3), digest: tail[2].digest, ..Snapshot::default() };
+    let options = Options {
+        me: m(1),
+        cluster,
+        founding: set(&[1, 2, 3]),
+        order: Order::Rotating,
+        log_keep: 100,
+        timing: Timing::default(),
+    };
+    let opened = Opened { store: StoreId([1; 16]), promise: view, tail, ..Opened::default() };
+    let mut group = Group::new(Time(0), options, BootId([1; 16]), 1, opened);
+    assert!(group.may_adopt(&covered) && group.confirm(&covered));
+    assert_eq!((group.log().committed(), group.log().end()), (Slot(3), Slot(5)));
+    let other = Snapshot { slot: Slot(4), digest: Digest(1), ..Snapshot::default() };
+    assert!(group.may_adopt(&other) && !group.confirm(&other), "another history is not confirmed");
+    assert!(!group.may_adopt(&covered), "what is committed is not taken back");
+}
