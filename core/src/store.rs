@@ -5,7 +5,7 @@
 //!   [`Job::Adopt`]) is durable in the order of its job numbers: when one job is durable, so is every
 //!   journal job before it. A power cut keeps a prefix of them, at most the last one in part, and a
 //!   part only of an `Append`.
-//! - the **archive** lane ([`Job::Deliver`], [`Job::Snapshot`], [`Job::Cut`]) follows in the background.
+//! - the **archive** lane ([`Job::Deliver`], [`Job::Snapshot`], [`Job::Cut`], [`Job::Heard`]) follows in the background.
 //!
 //! Reports may arrive late and in any order, so each says which job it is about and repeats the
 //! generation that the job carried (RULES S8).
@@ -60,6 +60,49 @@ pub struct Snapshot {
     pub pieces: Vec<Bytes>,
 }
 
+/// What a store shows of itself. Of two states of one store the one with the lower ordinal is the older,
+/// so a store that came back older than others had heard from it can be told (RULES S13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// The number of the last record that is known to be durable; it never falls.
+    pub ordinal: u64,
+    /// The promise there.
+    pub promise: Ballot,
+    /// The log view there.
+    pub view: Ballot,
+    /// The end of the log there.
+    pub end: Slot,
+}
+
+/// The highest mark that was heard from another store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The store.
+    pub store: StoreId,
+    /// Its mark.
+    pub mark: Mark,
+}
+
+/// What became of a store while it was closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// It holds all that it ever said was durable; or nothing was ever written to it.
+    #[default]
+    Whole,
+    /// Its archive is lost: what was applied up to `base` is not here. Promise, log view and the accepted
+    /// slots above `base` stand, so it answers Prepare. But it is no member, applies nothing and answers no
+    /// read until it is rebuilt from the others up to `base` ([`Job::Adopt`], then [`Job::CatchUp`]).
+    Hollow {
+        /// The slot below the first accepted one.
+        base: Slot,
+        /// The chained digest there.
+        digest: Digest,
+    },
+    /// Its journal is lost: it may have promised and acknowledged what it doesn't know of, so it has a new
+    /// id and is a learner. It is not a new store either: it never takes part in a first view (RULES S12).
+    Forgetful,
+}
+
 /// The number of a job: rising by one from 1, within one opening of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u64);
@@ -104,13 +147,19 @@ pub enum Job {
         /// The slots, rising by one; the first is at most one above the present end.
         slots: Vec<SlotRecord>,
     },
-    /// A snapshot of another replica becomes the base: the log at and below it goes, and what is
-    /// above it goes too.
+    /// A snapshot of another replica becomes the base: the log at and below it goes. What is above it goes
+    /// too, unless it chains onto the snapshot: a slot that it covers has its digest, or the store is
+    /// [hollow](Condition::Hollow) and the snapshot lies at or below the hollow's `base`.
     Adopt {
         /// The generation in force.
         generation: Generation,
         /// The snapshot.
         snapshot: Snapshot,
+    },
+    /// The highest marks that were heard from the other stores. They are written down when it suits.
+    Heard {
+        /// One for each store that still matters.
+        marks: Vec<Heard>,
     },
     /// Everything up to this slot is committed and belongs into the delivered log.
     Deliver {
@@ -200,4 +249,10 @@ pub struct Opened {
     pub delivered: Vec<SlotRecord>,
     /// Slots above those, accepted but not known to be committed.
     pub tail: Vec<SlotRecord>,
+    /// What became of the store.
+    pub condition: Condition,
+    /// What the store shows: the mark that it opened with, fixed before anything is written.
+    pub shown: Mark,
+    /// The highest marks that were heard from other stores and written down.
+    pub heard: Vec<Heard>,
 }

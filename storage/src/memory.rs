@@ -85,7 +85,7 @@ impl Store for Memory {
                 self.last_replacing = id;
                 self.journal.push_back(Journaled { id, job });
             }
-            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => {
+            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
                 self.archive.push_back(Archived { after: self.last_replacing, job });
             }
         }
@@ -243,7 +243,9 @@ impl Memory {
             | Job::CatchUp { generation, .. }
             | Job::Adopt { generation, .. } => self.generation = *generation,
             Job::Promise { .. } => {}
-            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => unreachable!("not a job of the journal"),
+            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
+                unreachable!("not a job of the journal")
+            }
         }
         self.disk.apply(job, usize::MAX);
         self.journal_done = id;
@@ -261,7 +263,7 @@ impl Memory {
             let report = match &job {
                 Job::Deliver { upto } => Some(Report::Delivered { upto: *upto }),
                 Job::Snapshot { snapshot } => Some(Report::Snapshotted { slot: snapshot.slot }),
-                Job::Cut { .. } => None,
+                Job::Cut { .. } | Job::Heard { .. } => None,
                 Job::Append { .. }
                 | Job::Promise { .. }
                 | Job::Install { .. }
@@ -288,6 +290,7 @@ impl Memory {
                 taken.slot <= delivered
             }
             Job::Cut { below } => below.previous() <= snapshot,
+            Job::Heard { .. } => true,
             Job::Append { .. }
             | Job::Promise { .. }
             | Job::Install { .. }

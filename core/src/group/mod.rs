@@ -531,7 +531,7 @@ impl Group {
             | Job::Adopt { .. } => {
                 self.outstanding.push_back((id, now));
             }
-            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => {}
+            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {}
         }
         self.out.push_back(Output::Persist { id, job });
         id

@@ -175,7 +175,11 @@ impl World {
                                 node.log.extend(slots);
                                 (generation, node.log.last().map(|r| r.slot).unwrap_or_default())
                             }
-                            Job::Adopt { .. } | Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => {
+                            Job::Adopt { .. }
+                            | Job::Deliver { .. }
+                            | Job::Snapshot { .. }
+                            | Job::Cut { .. }
+                            | Job::Heard { .. } => {
                                 continue;
                             }
                         };

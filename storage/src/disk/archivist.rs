@@ -10,7 +10,7 @@ use super::writer;
 use crate::Done;
 use ftq_core::ids::Slot;
 use ftq_core::replica::FetchId;
-use ftq_core::store::{Fetch, Report, SlotRecord, Snapshot};
+use ftq_core::store::{Fetch, Heard, Report, SlotRecord, Snapshot};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub(super) enum Order {
     CatchUp { slots: Vec<SlotRecord>, synced: Sender<()> },
     /// Another replica's snapshot; the journal waits for the answer.
     Adopt { snapshot: Snapshot, synced: Sender<()> },
+    /// What was heard of the other stores.
+    Hear(Vec<Heard>),
     /// Something to read.
     Fetch(FetchId, Fetch),
 }
@@ -119,6 +121,7 @@ impl Archivist {
                 let _ = synced.send(());
                 Ok(())
             }
+            Order::Hear(marks) => self.archive.hear(&marks),
             Order::Fetch(id, fetch) => {
                 let fetched = self.archive.fetched(fetch)?;
                 self.outlet.say([Done::Fetched(id, fetched)]);

@@ -31,7 +31,7 @@ use archivist::Archivist;
 use directory::Directory;
 use ftq_core::ids::{ClusterId, Slot};
 use ftq_core::replica::FetchId;
-use ftq_core::store::{Fetch, Job, JobId, Opened, Report};
+use ftq_core::store::{Condition, Fetch, Job, JobId, Opened, Report};
 use journal::Journal;
 use outlet::Outlet;
 use std::fs;
@@ -97,7 +97,18 @@ impl DiskStore {
         let (promise, view, configuration) = journal.standing();
         let tail = journal.slots(end.end.slot.next()).cloned().collect();
         let store = identity.store;
-        let opened = Opened { store, promise, view, configuration, snapshot, delivered, tail };
+        let opened = Opened {
+            store,
+            promise,
+            view,
+            configuration,
+            snapshot,
+            delivered,
+            tail,
+            condition: Condition::Whole,
+            shown: journal.shown(),
+            heard: archive.heard().map_err(|trouble| OpenError::damaged(Part::Archive, trouble.to_string()))?,
+        };
 
         let (said, done) = channel();
         let outlet = Outlet::new(said, Arc::new(wake));

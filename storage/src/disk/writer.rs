@@ -133,7 +133,7 @@ impl Writer {
                     self.last_replacing = id;
                     self.jobs.push_back((id, job));
                 }
-                Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => {
+                Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
                     self.later.push_back((self.last_replacing, job));
                 }
             },
@@ -214,7 +214,9 @@ impl Writer {
                 }
                 Ok(true)
             }
-            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => unreachable!("not a job of the journal"),
+            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
+                unreachable!("not a job of the journal")
+            }
         }
     }
 
@@ -306,6 +308,7 @@ impl Writer {
                 Job::Deliver { upto } => *after <= self.done && *upto <= self.journal.end(),
                 Job::Snapshot { snapshot } => snapshot.slot <= self.handed.slot,
                 Job::Cut { below } => below.previous() <= self.snapshot,
+                Job::Heard { .. } => true,
                 Job::Append { .. }
                 | Job::Promise { .. }
                 | Job::Install { .. }
@@ -337,6 +340,7 @@ impl Writer {
                 archivist::Order::Save(snapshot)
             }
             Job::Cut { below } => archivist::Order::Cut(below),
+            Job::Heard { marks } => archivist::Order::Hear(marks),
             Job::Append { .. }
             | Job::Promise { .. }
             | Job::Install { .. }

@@ -5,7 +5,7 @@
 
 use super::faults::Counts;
 use ftq_core::ids::{Ballot, Configuration, Digest, Slot, StoreId, View};
-use ftq_core::store::{Fetch, Fetched, Job, Opened, SlotRecord, Snapshot};
+use ftq_core::store::{Condition, Fetch, Fetched, Heard, Job, Mark, Opened, SlotRecord, Snapshot};
 use std::collections::VecDeque;
 
 /// A slot that has become durable together with the log view: what a mark may claim.
@@ -31,6 +31,7 @@ pub struct Disk {
     base: Slot,
     slots: VecDeque<SlotRecord>,
     delivered: Slot,
+    heard: Vec<Heard>,
     facts: Vec<Fact>,
     pub(super) counts: Counts,
 }
@@ -47,6 +48,7 @@ impl Disk {
             base: Slot(0),
             slots: VecDeque::new(),
             delivered: Slot(0),
+            heard: Vec::new(),
             facts: Vec::new(),
             counts: Counts::default(),
         }
@@ -73,6 +75,7 @@ impl Disk {
                     self.snapshot = Some(snapshot);
                 }
             }
+            Job::Heard { marks } => self.heard = marks,
             Job::Cut { below } => {
                 assert!(below <= self.snapshot_slot().next(), "a snapshot covers what is cut off");
                 while self.base.next() < below {
@@ -172,6 +175,9 @@ impl Disk {
             snapshot: self.snapshot.clone(),
             delivered: above(self.snapshot_slot(), self.delivered),
             tail: above(self.delivered, self.end()),
+            condition: Condition::Whole,
+            shown: Mark { ordinal: 0, promise: self.promise, view: self.view.ballot, end: self.end() },
+            heard: self.heard.clone(),
         }
     }
 

@@ -265,7 +265,7 @@ impl Cluster {
             Job::Deliver { upto } => {
                 return self.due(self.pace.sync, Due::Report { at, report: Report::Delivered { upto } });
             }
-            Job::Adopt { .. } | Job::Snapshot { .. } | Job::Cut { .. } => return,
+            Job::Adopt { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => return,
         };
         let report = Report::Durable { job: id, generation, end: node.end };
         self.due(self.pace.sync, Due::Report { at, report });

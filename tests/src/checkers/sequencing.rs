@@ -175,7 +175,9 @@ impl Sequencing {
                 (held.handed, held.handed_digest) = (Some(snapshot.slot), Some(snapshot.digest));
                 Ok(())
             }
-            Job::Promise { .. } | Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => Ok(()),
+            Job::Promise { .. } | Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
+                Ok(())
+            }
         }
     }
 

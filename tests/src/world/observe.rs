@@ -220,7 +220,7 @@ impl World {
             Job::Adopt { generation: _, snapshot } => {
                 self.say(who, "→ adopt", format_args!("snapshot {}", snapshot.slot))
             }
-            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => {}
+            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {}
         }
     }
 

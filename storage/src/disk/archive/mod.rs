@@ -6,6 +6,7 @@
 //! - no value is larger than [`VALUE_BYTES_MAX`], so that sled never puts one into a file of its own;
 //! - every value carries a checksum over its key and its bytes.
 
+mod heard;
 mod log;
 mod snapshots;
 #[cfg(test)]

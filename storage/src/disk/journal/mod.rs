@@ -238,6 +238,12 @@ impl Journal {
         self.standing.from(slot)
     }
 
+    /// What the journal shows of itself.
+    pub(super) fn shown(&self) -> ftq_core::store::Mark {
+        let Standing { promise, view, .. } = &self.standing;
+        ftq_core::store::Mark { ordinal: self.synced, promise: *promise, view: view.ballot, end: self.end() }
+    }
+
     /// Promise, view and configuration.
     pub(super) fn standing(&self) -> (Ballot, View, Option<Configuration>) {
         (self.standing.promise, self.standing.view.clone(), self.standing.configuration.clone())

@@ -70,7 +70,9 @@ impl Writer {
         self.jobs.iter().any(|(_, job)| match job {
             Job::Promise { .. } | Job::Install { .. } => true,
             Job::Append { .. } | Job::CatchUp { .. } | Job::Adopt { .. } => false,
-            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } => unreachable!("not a job of the journal"),
+            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
+                unreachable!("not a job of the journal")
+            }
         })
     }
 }
