@@ -37,6 +37,7 @@ mod tests;
 
 pub use counters::{Count, Counters};
 pub use options::{DATAGRAM_MAX, DATAGRAM_MIN, LAGGARD_AFTER, MESSAGE_MAX, Options, TRAILER_MAX};
+pub use packet::{HEADER as HEADER_BYTES, PacketName, SPOKEN, Versions};
 pub use options::{RING_BYTES, STREAM_WINDOW_BYTES, WINDOW_BYTES};
 
 use crate::chance::Chance;
