@@ -10,7 +10,7 @@
 
 use super::options::{CELL_COST, PROBE_MAX};
 use super::pace::Pace;
-use super::packet::{CELL_HEAD, Kind, cell_head, put_varint, Stamp, stamp, varint_length};
+use super::packet::{CELL_HEAD, Kind, Stamp, cell_head, put_varint, stamp, varint_length};
 use crate::ids::{MemberId, MemberSet};
 use crate::time::{Span, Time};
 use alloc::collections::VecDeque;

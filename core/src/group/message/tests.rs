@@ -57,10 +57,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     let takes = vec![(member(1), 2), (member(3), 300)];
     vec![
         ("body", Message::Body(Bytes::from_static(b"body"))),
-        (
-            "sequence",
-            Message::Sequence(Sequence { slot: Slot(300), clock: SlotClock(128), digest: Digest(1), takes }),
-        ),
+        ("sequence", Message::Sequence(Sequence { slot: Slot(300), clock: SlotClock(128), digest: Digest(1), takes })),
         ("begin", Message::Begin(Ballot::default())),
         (
             "heartbeat",
