@@ -15,6 +15,7 @@ mod clock;
 pub mod config;
 mod ending;
 mod greeting;
+mod offline;
 mod peer_port;
 mod service;
 mod socket;
@@ -23,7 +24,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use arguments::Arguments;
+use arguments::{Arguments, Command};
 pub use ending::Ending;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,6 +55,11 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
     if arguments.version {
         println!("ftqd {}", env!("CARGO_PKG_VERSION"));
         return Ok(());
+    }
+    if let Some(command) = &arguments.command {
+        return match command {
+            Command::Verify(verify) => offline::verify(&verify.directory),
+        };
     }
     let config = match &arguments.config {
         Some(path) => config::Config::read(path)?,

@@ -12,27 +12,27 @@ use std::path::Path;
 const MODE: u32 = 0o600;
 
 /// Does what was asked for.
-pub(crate) fn perform(command: KeyCommand) -> Result<(), Failure> {
+pub(crate) fn perform(command: &KeyCommand) -> Result<(), Failure> {
     match command {
         KeyCommand::New(asked) => new(asked),
     }
 }
 
-fn new(asked: KeyNew) -> Result<(), Failure> {
+fn new(asked: &KeyNew) -> Result<(), Failure> {
     let mut drawn = [0; SECRET_BYTES];
     getrandom::fill(&mut drawn).map_err(|error| Failure::No(format!("no random bytes: {error}")))?;
     let secret = Secret::new(drawn);
-    let line = match (asked.client, asked.role) {
+    let line = match (&asked.client, asked.role) {
         (None, None) => format!("cluster {}\n", secret.digits()),
         (None, Some(_)) => return Err(Failure::Usage("--role is for a client's key: say --client too".to_owned())),
-        (Some(name), _) if !ClientKey::may_be_called(&name) => {
+        (Some(name), _) if !ClientKey::may_be_called(name) => {
             return Err(Failure::Usage(format!("{name}: a name is 1 to 64 letters, digits, '-', '_' or '.'")));
         }
         (Some(name), role) => format!("client {name} {} {}\n", role.unwrap_or(Role::Write), secret.digits()),
     };
-    match asked.file {
+    match &asked.file {
         None => io::stdout().write_all(line.as_bytes()).map_err(|error| Failure::No(format!("not shown: {error}"))),
-        Some(path) => add(&path, &line),
+        Some(path) => add(path, &line),
     }
 }
 

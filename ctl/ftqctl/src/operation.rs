@@ -10,10 +10,9 @@ use std::time::Duration;
 /// Performs the command.
 pub(crate) fn perform(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { server, timeout, command } = arguments;
-    let command = match command {
-        Command::Key(it) => return key::perform(it.command),
-        other => other,
-    };
+    if let Command::Key(it) = &command {
+        return key::perform(&it.command);
+    }
     let options = Options { servers: server, timeout: Duration::from_secs_f64(timeout), ..Options::default() };
     if let Command::Status(_) = command {
         return status::show(&options);

@@ -42,3 +42,24 @@ fn a_second_daemon_with_the_same_address_or_data_is_refused() {
     assert_eq!(output.status.code(), Some(74), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another process"));
 }
+
+#[test]
+fn a_store_is_looked_at_offline() {
+    let mut cluster = cluster(1);
+    let look = |directory: &std::path::Path| {
+        let output = Command::new(program()).args(["ftqd", "verify"]).arg(directory).output().expect("it runs");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = look(&cluster.data(1));
+    assert_eq!(code, Some(74), "{said}");
+    assert!(said.contains("in use by another process"), "{said}");
+    cluster.kill(1);
+    let (code, said) = look(&cluster.data(1));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("nothing is wrong with the store"), "{said}");
+    fs::remove_file(cluster.data(1).join("journal")).expect("there was one");
+    let (code, said) = look(&cluster.data(1));
+    assert_eq!(code, Some(65), "{said}");
+    assert!(said.contains("WRONG journal: it is missing") && said.contains("1 thing is wrong"), "{said}");
+}
