@@ -5,6 +5,7 @@ mod keys;
 mod kills;
 mod operations;
 mod restarts;
+mod sealed;
 
 use ftq_tests::process::Cluster;
 use std::path::Path;
