@@ -20,6 +20,7 @@ mod peer_port;
 mod service;
 mod socket;
 mod story;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -64,9 +65,10 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         Some(path) => config::Config::read(path)?,
         None => config::Config::alone()?,
     };
+    let keys = config.keys()?;
     if arguments.check_config {
         println!("{}", greeting::summary(&config));
         return Ok(());
     }
-    Err(service::Service::open(&config)?.serve())
+    Err(service::Service::open(&config, &keys)?.serve())
 }
