@@ -104,7 +104,7 @@ impl DiskStore {
             store,
             promise,
             view,
-            configuration,
+            configuration: configuration.or_else(|| snapshot.as_ref().map(|snapshot| snapshot.configuration.clone())),
             snapshot,
             delivered,
             tail,
