@@ -78,4 +78,5 @@ mod tests {
         assert!(!window.take(500), "left the window");
         assert!(!window.take(501) && !window.take(1_000), "still known");
         assert!(window.take(1_001));
-    }}
+    }
+}

@@ -192,9 +192,8 @@ impl Socket {
 
     fn fetch(&mut self) -> io::Result<()> {
         let mut buffers = self.buffers.iter_mut();
-        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
-            IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| &mut buffer[..]))
-        });
+        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
+            std::array::from_fn(|_| IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| &mut buffer[..])));
         (self.batch, self.next, self.at) = (0, 0, 0);
         self.batch = self.state.recv(UdpSockRef::from(&self.io), &mut slices, &mut self.metas)?;
         self.counters.receive_calls += 1;

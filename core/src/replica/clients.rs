@@ -207,7 +207,9 @@ impl<M: Machine> Replica<M> {
                 }
                 self.clients.last_read += 1;
                 let token = Token(self.clients.last_read);
-                self.clients.reads.insert(token, Reading { client, nonce, until: now + Span::millis(u64::from(wait_ms)), question });
+                self.clients
+                    .reads
+                    .insert(token, Reading { client, nonce, until: now + Span::millis(u64::from(wait_ms)), question });
                 self.clients.sweep_at = self.clients.sweep_at.min(now + SWEEP_EVERY);
                 self.group.read(token);
             }

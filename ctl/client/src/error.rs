@@ -36,7 +36,9 @@ impl fmt::Display for Error {
             Error::TooLarge { bytes_max } => {
                 write!(f, "too large, nothing was done: a request has at most {bytes_max} bytes")
             }
-            Error::NotAllowed => write!(f, "not allowed with this key, nothing was done: it takes one with a higher role"),
+            Error::NotAllowed => {
+                write!(f, "not allowed with this key, nothing was done: it takes one with a higher role")
+            }
             Error::Unreachable => write!(f, "no server answers, nothing was done: is ftqd running, is --server right?"),
             Error::NoQuorum => write!(f, "no quorum, nothing was done: too few replicas hear each other"),
             Error::Busy => write!(f, "the servers are too busy, nothing was done: try again"),

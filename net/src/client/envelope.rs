@@ -107,7 +107,8 @@ impl Datagram {
         let mut fields = Fields::of(bytes.clone());
         let datagram = match fields.array()? {
             (HELLO, 6) => {
-                let (version, name, client, proof) = (fields.int()?, fields.text()?, fields.bin_of()?, fields.bin_of()?);
+                let (version, name, client, proof) =
+                    (fields.int()?, fields.text()?, fields.bin_of()?, fields.bin_of()?);
                 fields.bin()?;
                 if bytes.len() < HELLO_BYTES_MIN || name.len() > NAME_BYTES_MAX {
                     return Err(Malformed::Field);
@@ -127,9 +128,7 @@ impl Datagram {
                 number: fields.int()?,
                 sealed: fields.bin()?,
             },
-            (SEALED, 4) => {
-                Datagram::Sealed { channel: fields.bin_of()?, number: fields.int()?, sealed: fields.bin()? }
-            }
+            (SEALED, 4) => Datagram::Sealed { channel: fields.bin_of()?, number: fields.int()?, sealed: fields.bin()? },
             (HELLO..=SEALED, length) => return Err(Malformed::Array { kind: HELLO, length }),
             (_, _) => return Ok(Datagram::Plain(bytes)),
         };

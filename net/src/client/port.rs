@@ -301,7 +301,8 @@ impl Port {
         let client = ClientId(self.last);
         let datagram = if path.is_loopback() { self.options.datagram_loopback } else { self.options.datagram };
         let channel = Channel::new((datagram - SEALED_BYTES).max(PAYLOAD_MIN));
-        self.channels.insert(client, Member { path, who: who.to_owned(), role, channel, seal, opened_at: now, used_at: now });
+        self.channels
+            .insert(client, Member { path, who: who.to_owned(), role, channel, seal, opened_at: now, used_at: now });
         Ok(client)
     }
 

@@ -31,13 +31,7 @@ fn line(name: &str) -> Line {
 }
 
 fn call(number: u64) -> ClientMessage {
-    ClientMessage::Call {
-        session: SessionId(1),
-        number,
-        floor: 0,
-        wait_ms: 5,
-        command: Bytes::from_static(b"do"),
-    }
+    ClientMessage::Call { session: SessionId(1), number, floor: 0, wait_ms: 5, command: Bytes::from_static(b"do") }
 }
 
 fn read(nonce: u64, length: usize) -> ClientMessage {
@@ -70,7 +64,7 @@ impl Talk {
     /// Passes datagrams until nobody has any.
     fn settle(&mut self) {
         loop {
-            self.now = self.now + Span(100);
+            self.now += Span(100);
             let mut quiet = true;
             while let Some(datagram) = self.line.poll() {
                 quiet = false;
@@ -90,7 +84,7 @@ impl Talk {
     }
 
     fn pass(&mut self, ms: u64) {
-        self.now = self.now + Span::millis(ms);
+        self.now += Span::millis(ms);
         self.line.tick(self.now);
         self.port.tick(self.now);
         self.settle();
