@@ -2,6 +2,7 @@
 
 mod pieces;
 mod talk;
+mod vectors;
 
 use super::*;
 use ftq_core::chance::Chance;

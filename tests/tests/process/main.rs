@@ -4,6 +4,7 @@ mod configurations;
 mod keys;
 mod kills;
 mod operations;
+mod python;
 mod restarts;
 mod sealed;
 
