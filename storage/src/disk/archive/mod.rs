@@ -14,8 +14,9 @@ mod tests;
 
 use super::error::{OpenError, Part};
 use super::journal::{ArchiveEnd, Point};
+use crate::disk::opening::Contents;
 use bytes::Bytes;
-use ftq_core::store::{Fetch, Fetched, SlotRecord, Snapshot};
+use ftq_core::store::{Fetch, Fetched};
 use snapshots::Kept;
 use std::fs::{self, File};
 use std::io;
@@ -110,12 +111,12 @@ impl Archive {
         }
     }
 
-    /// What a replica needs to start: the newest snapshot and the slots after it.
-    pub(super) fn contents(&self) -> Result<(Option<Snapshot>, Vec<SlotRecord>), OpenError> {
+    /// What a replica needs to start.
+    pub(super) fn contents(&self) -> Result<Contents, OpenError> {
         let read = catch_unwind(AssertUnwindSafe(|| {
             let snapshot = self.load_snapshot()?;
             let base = snapshot.as_ref().map_or(Point::default(), |s| Point { slot: s.slot, digest: s.digest });
-            Ok((snapshot, self.delivered_above(base)?))
+            Ok((snapshot, self.delivered_above(base)?, self.heard()?))
         }));
         let damaged = |what: String| OpenError::damaged(Part::Archive, what);
         match read {
@@ -125,10 +126,9 @@ impl Archive {
     }
 
     /// What the journal must know of it.
-    pub(super) fn archive_end(&self) -> ArchiveEnd {
-        let adopted = self.snapshot.as_ref().filter(|kept| kept.adopted);
-        let adopted = adopted.map(|kept| (kept.head.slot, kept.head.configuration.clone()));
-        ArchiveEnd { end: self.end, adopted }
+    pub(super) fn archive_end(&self, is_rebuilding: bool) -> ArchiveEnd {
+        let adopted = self.snapshot.as_ref().filter(|kept| kept.adopted && kept.head.slot == self.end.slot);
+        ArchiveEnd { end: self.end, adopted: adopted.map(|kept| kept.head.configuration.clone()), is_rebuilding }
     }
 
     /// Makes everything durable.
@@ -259,7 +259,10 @@ fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
                 )]
                 std::thread::sleep(LOCK_PAUSE);
             }
-            Ok(Err(sled::Error::Io(error))) => return Err(OpenError::io("open", path)(error)),
+            // What the system says has a number; the rest is sled's word for bytes that make no sense.
+            Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() || is_lock(&error) => {
+                return Err(OpenError::io("open", path)(error));
+            }
             Ok(Err(error)) => return Err(OpenError::damaged(Part::Archive, error.to_string())),
             Err(_) => return Err(OpenError::damaged(Part::Archive, "sled panicked while it was opened")),
         }

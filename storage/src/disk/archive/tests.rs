@@ -2,6 +2,7 @@
 
 use super::*;
 use ftq_core::ids::{Digest, Slot};
+use ftq_core::store::{SlotRecord, Snapshot};
 use ftq_core::time::SlotClock;
 
 fn record(k: u64, bytes: usize) -> SlotRecord {
