@@ -407,6 +407,7 @@ impl Group {
                 self.log.trim(self.archived);
             }
             Report::Snapshotted { slot } => self.on_snapshotted(now, slot),
+            Report::NearlyFull(is_nearly_full) => self.event(Event::NearlyFull(is_nearly_full)),
             Report::Failed => self.stop("a write or a sync of the store failed"),
         }
     }

@@ -97,6 +97,11 @@ impl Directory {
         Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
     }
 
+    /// Makes all names in it durable.
+    pub(super) fn sync(&self) -> Result<(), OpenError> {
+        sync(&self.path).map_err(OpenError::io("sync the directory", &self.path))
+    }
+
     /// The directory itself.
     pub(super) fn path(&self) -> &Path {
         &self.path

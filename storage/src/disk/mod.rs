@@ -23,6 +23,7 @@ mod journal;
 mod opening;
 mod outlet;
 mod register;
+mod space;
 mod writer;
 
 pub use error::{OpenError, Part};
@@ -57,11 +58,26 @@ pub struct Options {
     pub cluster: Option<ClusterId>,
     /// The size of a new journal. An existing one keeps its size.
     pub journal_bytes: u64,
+    /// Delivered slots below the newest snapshot stay until they are more than this, for members that were away.
+    pub log_keep_bytes: u64,
+    /// What the archive may take on the disk beyond twice of what is in it, before it is written anew.
+    pub slack_bytes: u64,
+    /// With less than this free the disk is nearly full, and that is said.
+    pub low_bytes: u64,
+    /// A file that is removed when a store can't be opened any more for want of room.
+    pub ballast_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { cluster: None, journal_bytes: 64 << 20 }
+        Options {
+            cluster: None,
+            journal_bytes: 64 << 20,
+            log_keep_bytes: 1 << 30,
+            slack_bytes: 192 << 20,
+            low_bytes: 256 << 20,
+            ballast_bytes: 64 << 20,
+        }
     }
 }
 
@@ -84,7 +100,7 @@ impl DiskStore {
         options: &Options,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<(DiskStore, Opened), OpenError> {
-        let Parts { register, archive, journal, contents, condition } = opening::open(directory, options)?;
+        let Parts { register, archive, journal, contents, condition, space } = opening::open(directory, options)?;
         let (snapshot, delivered, heard) = contents;
         let (promise, view, configuration) = journal.standing();
         let end = archive.end();
@@ -108,7 +124,8 @@ impl DiskStore {
         let snapshot = opened.snapshot.as_ref().map_or(Slot(0), |snapshot| snapshot.slot);
         let writer =
             Writer::new(journal, writer_orders, to_archivist.clone(), outlet.clone(), register.clone(), end, snapshot);
-        let archivist = Archivist::new(archive, archivist_orders, to_writer.clone(), outlet.clone());
+        let archivist =
+            Archivist::new(archive, archivist_orders, to_writer.clone(), outlet.clone(), register.clone(), space);
         let threads = vec![
             spawn("journal", outlet.clone(), move || writer.run())?,
             spawn("archive", outlet, move || archivist.run())?,

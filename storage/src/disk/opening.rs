@@ -10,12 +10,13 @@
 //! Always: what is damaged is set aside and never thrown away, and said; what stays is exactly what the whole
 //! parts say. A store that has lost something never counts as a new one (RULES S12).
 
-use super::archive::Archive;
+use super::archive::{Archive, Bounds};
 use super::directory::Directory;
 use super::error::{OpenError, Part};
 use super::identity::{self, Identity, State, is_archive_name};
 use super::journal::{self, Journal};
 use super::register::Register;
+use super::space::Space;
 use super::{JOURNAL, Options, random};
 use ftq_core::store::{Condition, Heard, SlotRecord, Snapshot};
 use std::path::Path;
@@ -30,29 +31,34 @@ pub(super) struct Parts {
     pub(super) archive: Archive,
     pub(super) journal: Journal,
     pub(super) contents: Contents,
+    pub(super) space: Space,
     pub(super) condition: Condition,
 }
 
 /// Opens a store, makes an empty one if the directory never held any.
 pub(super) fn open(directory: &Path, options: &Options) -> Result<Parts, OpenError> {
     let directory = Arc::new(Directory::lock(directory)?);
+    let space = Space::new(directory.path(), options.ballast_bytes, options.low_bytes);
+    space.make_room()?;
     let register = identify(directory, options)?;
     remove_leftovers(&register)?;
-    let mut archive = open_archive(&register)?;
+    let bounds = Bounds { log_keep_bytes: options.log_keep_bytes, slack_bytes: options.slack_bytes };
+    let mut archive = open_archive(&register, bounds)?;
     let (journal, contents) = loop {
         let journal = open_journal(&register, &archive);
         match journal.and_then(|journal| Ok((journal, archive.contents()?))) {
             Ok(parts) => break parts,
             Err(OpenError::Damaged { part: Part::Archive, what }) => {
                 drop(archive);
-                archive = replace_archive(&register, &what)?;
+                archive = replace_archive(&register, bounds, &what)?;
             }
             Err(OpenError::Damaged { part: Part::Journal, what }) => replace_journal(&register, &what)?,
             Err(other) => return Err(other),
         }
     };
     let condition = condition(&register, &archive, &journal)?;
-    Ok(Parts { register, archive, journal, contents, condition })
+    space.keep_ballast();
+    Ok(Parts { register, archive, journal, contents, condition, space })
 }
 
 /// Sets a whole store aside and makes an empty one that belongs to another cluster of the same configuration,
@@ -91,7 +97,7 @@ fn create(directory: Arc<Directory>, identity: Identity) -> Result<Register, Ope
     let register = Register::write(directory, Identity { state: State::Creating, ..identity })?;
     register.directory().remove(&identity.archive_name())?;
     create_journal(&register)?;
-    drop(Archive::open(&register.directory().at(&identity.archive_name()), identity.salt)?);
+    Archive::create(&register.directory().at(&identity.archive_name()))?;
     register.change(|identity| identity.state = State::Ready)?;
     Ok(register)
 }
@@ -142,30 +148,30 @@ fn remove_leftovers(register: &Register) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn open_archive(register: &Register) -> Result<Archive, OpenError> {
+fn open_archive(register: &Register, bounds: Bounds) -> Result<Archive, OpenError> {
     let (identity, directory) = (register.identity(), register.directory());
     let path = directory.at(&identity.archive_name());
     let is_there = path.join("db").exists();
     let opened = match identity.state {
         // Perhaps it was set aside a moment ago and not made again yet.
-        State::Rebuilding => Archive::open(&path, identity.salt),
-        State::Creating | State::Ready if is_there => Archive::open(&path, identity.salt),
+        State::Rebuilding => Archive::open(&path, identity.salt, bounds),
+        State::Creating | State::Ready if is_there => Archive::open(&path, identity.salt, bounds),
         State::Creating | State::Ready => Err(OpenError::damaged(Part::Archive, "it is missing")),
     };
     match opened {
-        Err(OpenError::Damaged { part: _, what }) => replace_archive(register, &what),
+        Err(OpenError::Damaged { part: _, what }) => replace_archive(register, bounds, &what),
         opened => opened,
     }
 }
 
 /// The damaged archive makes room for an empty one, to be rebuilt from the other members.
-fn replace_archive(register: &Register, what: &str) -> Result<Archive, OpenError> {
+fn replace_archive(register: &Register, bounds: Bounds, what: &str) -> Result<Archive, OpenError> {
     let directory = register.directory();
     let aside = directory.set_aside(&register.identity().archive_name())?;
     register.change(|identity| identity.state = State::Rebuilding)?;
     said(directory, "archive", what, aside.as_deref(), "It is rebuilt from the other members, if there are any");
     let identity = register.identity();
-    Archive::open(&directory.at(&identity.archive_name()), identity.salt)
+    Archive::open(&directory.at(&identity.archive_name()), identity.salt, bounds)
 }
 
 fn open_journal(register: &Register, archive: &Archive) -> Result<Journal, OpenError> {
