@@ -43,7 +43,7 @@ fn hollow(log: &[SlotRecord]) -> Condition {
 #[test]
 fn without_its_archive_it_is_hollow_until_it_is_rebuilt_from_below() {
     let (directory, log) = prepared();
-    fs::write(directory.path().join("sled/conf"), b"nonsense").unwrap();
+    fs::write(directory.path().join("sled/db"), [7; 100_000]).unwrap();
     let (mut bench, opened) = Bench::open(directory.path());
     assert_eq!(opened.condition, hollow(&log));
     assert_eq!((opened.promise, opened.view.ballot, &opened.tail[..]), (ballot(3), ballot(1), &log[20..]));

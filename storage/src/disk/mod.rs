@@ -24,10 +24,12 @@ mod opening;
 mod outlet;
 mod register;
 mod space;
+mod verify;
 mod writer;
 
 pub use error::{OpenError, Part};
 pub use identity::Identity;
+pub use verify::{Finding, verify};
 
 use crate::{Done, Store};
 use archivist::Archivist;
@@ -108,6 +110,7 @@ impl DiskStore {
             store: register.identity().store,
             promise,
             view,
+            // If the journal that knew it is lost: the cluster was at least this far.
             configuration: configuration.or_else(|| snapshot.as_ref().map(|snapshot| snapshot.configuration.clone())),
             snapshot,
             delivered,

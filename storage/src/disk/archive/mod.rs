@@ -128,6 +128,18 @@ impl Archive {
         })
     }
 
+    /// Walks everything, and says what is not what was written.
+    pub(super) fn damaged_values(&self) -> Result<Vec<String>, OpenError> {
+        checked_open(self.values.path(), || {
+            let mut damaged = Vec::new();
+            for entry in self.values.db.iter() {
+                let (key, value) = entry?;
+                damaged.extend(checked(&key, &value).err().map(|trouble| trouble.to_string()));
+            }
+            Ok(damaged)
+        })
+    }
+
     /// What the journal must know of it.
     pub(super) fn archive_end(&self, is_rebuilding: bool) -> ArchiveEnd {
         let adopted = self.snapshot.as_ref().filter(|kept| kept.adopted && kept.head.slot == self.end.slot);
