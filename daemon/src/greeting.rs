@@ -1,6 +1,7 @@
 //! The first lines that a person sees: what runs, where its data is, and what to try.
 
 use crate::config::{CLIENT_PORT, Config};
+use ftq_core::store::Condition;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -28,6 +29,28 @@ pub(crate) fn summary(config: &Config) -> String {
     let sealed = if key_file.is_some() { "sealed, or " } else { "" };
     let _ = write!(lines, "\n  clients  {client} (UDP, {sealed}{plain})");
     lines
+}
+
+/// If the store has lost something: what that means for this replica, and what to do.
+pub(crate) fn loss(condition: Condition, config: &Config) -> Option<String> {
+    let directory = config.data_dir.display();
+    let lost = match condition {
+        Condition::Whole => return None,
+        Condition::Hollow { .. } => "the delivered log and the queues",
+        Condition::Forgetful => "the journal, with what this replica had promised",
+    };
+    let then = if config.members.len() == 1 {
+        format!(
+            "Nobody else has it, so nothing is served. What was set aside is kept in {directory}; to go on without \
+             it, stop this and run: ftqd start-anew {directory}"
+        )
+    } else {
+        format!(
+            "Nothing is served from here until the other members have brought it back. If they can't (all have lost \
+             theirs), stop them all and run on each: ftqd start-anew {directory}"
+        )
+    };
+    Some(format!("the store has lost {lost}. {then}"))
 }
 
 /// What to try, as one line to copy.

@@ -59,6 +59,7 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
     if let Some(command) = &arguments.command {
         return match command {
             Command::Verify(verify) => offline::verify(&verify.directory),
+            Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
         };
     }
     let config = match &arguments.config {

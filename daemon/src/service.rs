@@ -41,9 +41,6 @@ const CLIENTS_BUDGET: usize = 128;
 /// A snapshot is taken every so many slots: at start no more than these are replayed.
 const SNAPSHOT_EVERY: u64 = 10_000;
 
-/// So many delivered slots are kept below the newest snapshot, for members that were away.
-const LOG_KEEP: u64 = 100_000;
-
 /// One replica with all that it needs.
 pub(crate) struct Service {
     clock: Clock,
@@ -69,7 +66,6 @@ impl Service {
             .map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
         let boot = BootId(std::array::from_fn(|at| random[at]));
         let seed = u64::from_le_bytes(std::array::from_fn(|at| random[16 + at]));
-        let peers = PeerPort::open(config, keys, boot)?;
         let clients = ClientPort::open(config, keys, std::array::from_fn(|at| random[24 + at]))?;
         let (wake, woken) = channel::bounded(1);
         // Full means that the loop is going to look anyway.
@@ -78,15 +74,21 @@ impl Service {
         };
         let stored = disk::Options { cluster: Some(config.cluster_id()), ..disk::Options::default() };
         let (store, opened) = DiskStore::open(&config.data_dir, &stored, wake)?;
+        // Another one than the configured, once the operator has ordered to start anew.
+        let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
+        let peers = PeerPort::open(config, cluster, keys, boot)?;
+        if let Some(warning) = greeting::loss(opened.condition, config) {
+            log::error!("{warning}");
+        }
         println!("{}\n{}", greeting::summary(config), greeting::invitation(config.client));
         let options = Options {
             me: config.me,
-            cluster: config.cluster_id(),
+            cluster,
             founding: config.member_set(),
             order: config.order,
             datagram_max: config.datagram - SEAL_BYTES,
             snapshot_every: SNAPSHOT_EVERY,
-            log_keep: LOG_KEEP,
+            log_keep: 0,
         };
         let replica = Replica::new(clock.now(), options, boot, seed, opened, Queues::new(Limits::default()));
         Ok(Service {
