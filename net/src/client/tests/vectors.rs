@@ -27,15 +27,14 @@ fn split(line: &str) -> (Bytes, &str) {
 
 /// What MessagePack bytes mean, bin as h'…'; each of the types that the protocol has.
 fn meaning(bytes: &mut &[u8]) -> String {
-    use rmp::Marker;
-    match Marker::from_u8(bytes[0]) {
-        Marker::True | Marker::False => rmp::decode::read_bool(bytes).unwrap().to_string(),
-        Marker::FixArray(_) => {
+    match bytes[0] {
+        0xc2 | 0xc3 => rmp::decode::read_bool(bytes).unwrap().to_string(),
+        0x90..=0x9f => {
             let length = rmp::decode::read_array_len(bytes).unwrap();
             let fields: Vec<String> = (0..length).map(|_| meaning(bytes)).collect();
             format!("[{}]", fields.join(", "))
         }
-        Marker::Bin8 | Marker::Bin16 => {
+        0xc4 | 0xc5 => {
             let length = rmp::decode::read_bin_len(bytes).unwrap();
             let (bin, rest) = bytes.split_at(usize::try_from(length).unwrap());
             *bytes = rest;
