@@ -151,7 +151,7 @@ fn turnover() {
     let bound = 3 * (LIVE as u64 + LOG) + (256 << 20) + aside;
     println!(
         "\n{} MiB of log turned over in {:.0} s",
-        outcome.groups * slots * content as u64 >> 20,
+        (outcome.groups * slots * content as u64) >> 20,
         outcome.took.as_secs_f64()
     );
     println!("state {} MiB, log kept {} MiB", LIVE >> 20, LOG >> 20);
