@@ -33,5 +33,6 @@ pub use bytes::Bytes;
 pub use error::Error;
 pub use ftq_core::machine::Place;
 pub use ftq_core::machine::queues::{Answer, Command, Error as No, Question, QueueId, Summary};
-pub use options::Options;
+pub use ftq_net::keys::{ClientKey, Role};
+pub use options::{Options, key};
 pub use queues::Client;
