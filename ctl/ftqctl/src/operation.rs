@@ -39,7 +39,7 @@ pub(crate) fn perform(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Destroy(it) => {
             let queue = resolve(&client, &it.queue)?;
-            client.destroy(queue).map_err(named(&it.queue))
+            client.destroy(queue).map_err(named(&it.queue)).map(drop)
         }
         Command::GetId(it) => {
             let ids = client.get_ids(&it.name, it.count).map_err(named(&it.name))?;
@@ -66,7 +66,7 @@ fn named<N: ToString>(name: &N) -> impl FnOnce(Error) -> Failure {
 fn failure(name: &str, error: Error) -> Failure {
     match error {
         Error::No(why) => Failure::No(format!("{name}: {why}")),
-        Error::TooLarge { .. } => Failure::No(format!("{name}: {error}")),
+        Error::TooLarge { .. } | Error::NotAnInteger => Failure::No(format!("{name}: {error}")),
         Error::Expired => Failure::No(format!("{name}: {error}")),
         Error::Unreachable | Error::NoQuorum | Error::Busy | Error::Closed => Failure::Unreachable(error.to_string()),
         Error::Unknown => Failure::Unknown(error.to_string()),
