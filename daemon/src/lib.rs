@@ -20,6 +20,7 @@ mod peer_port;
 mod service;
 mod socket;
 mod story;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -58,15 +59,17 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
     if let Some(command) = &arguments.command {
         return match command {
             Command::Verify(verify) => offline::verify(&verify.directory),
+            Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
         };
     }
     let config = match &arguments.config {
         Some(path) => config::Config::read(path)?,
         None => config::Config::alone()?,
     };
+    let keys = config.keys()?;
     if arguments.check_config {
         println!("{}", greeting::summary(&config));
         return Ok(());
     }
-    Err(service::Service::open(&config)?.serve())
+    Err(service::Service::open(&config, &keys)?.serve())
 }

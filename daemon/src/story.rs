@@ -45,6 +45,8 @@ impl Story {
             Event::Opened { view } => log::debug!("view {view:?}: all of its members are there"),
             Event::Left { view } => log::info!("left view {view:?}"),
             Event::CaughtUp { slots, upto } => log::debug!("caught up {slots} slots, to slot {upto}"),
+            Event::NearlyFull(true) => log::warn!("the disk is nearly full: make room, or what is pushed will fill it"),
+            Event::NearlyFull(false) => log::info!("there is room on the disk again"),
             Event::Repeated => log::debug!("answered a request again"),
             Event::Refused { why } => log::debug!("refused: {why}"),
             Event::Stopped { why } => return Some(why),

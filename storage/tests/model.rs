@@ -38,6 +38,7 @@ fn run(seed: u64) {
         let (mut memory, expected) = Memory::open(disk, Time(0), Faults::default(), seed);
         // Not `assert_eq`: two whole stores are too much to read.
         for (part, same) in [
+            ("condition", found.condition == expected.condition),
             ("promise", found.promise == expected.promise),
             ("view", found.view == expected.view),
             ("configuration", found.configuration == expected.configuration),
@@ -166,5 +167,6 @@ fn brief(opened: &Opened) -> String {
     let slots = |slots: &[SlotRecord]| slots.iter().map(|r| (r.slot.0, r.digest)).collect::<Vec<_>>();
     let snapshot = opened.snapshot.as_ref().map(|s| (s.slot, s.digest, s.pieces.len()));
     let (delivered, tail) = (slots(&opened.delivered), slots(&opened.tail));
-    format!("{:?} {:?} {snapshot:?} {delivered:?} {tail:?}", opened.promise, opened.view.ballot)
+    let configuration = &opened.configuration;
+    format!("{:?} {:?} {configuration:?} {snapshot:?} {delivered:?} {tail:?}", opened.promise, opened.view.ballot)
 }

@@ -106,9 +106,8 @@ impl Group {
             let committed = self.log.committed();
             let slots = portion(self.log.from(slot).take_while(|record| record.slot <= committed));
             self.out.push_back(Output::Stream { to: from, message: Message::Slots(slots) });
-        } else if slot < self.oldest {
-            self.note(MemberSet::of(from), Message::Offer(self.snapshot));
         } else {
+            // If the store has no such slots any more, the snapshot is offered instead.
             self.fetch(Fetch::Slots { from: slot, bytes_max: ANSWER_BYTES }, from, Purpose::Log);
         }
     }
@@ -229,7 +228,6 @@ impl Group {
         self.durable = snapshot.slot;
         self.deliver_asked = snapshot.slot;
         self.archived = snapshot.slot;
-        self.oldest = snapshot.slot.next();
         self.snapshot = snapshot.slot;
         self.snapshot_is_durable = false;
         self.state = snapshot.state;
@@ -290,9 +288,10 @@ impl Group {
             return self.stop("its state differs from that of a quorum");
         }
         let below = Slot(slot.0.saturating_sub(self.options.log_keep) + 1);
+        let is_new = below > self.cut_below && below <= self.archived;
         let agreed = self.configuration.is_quorum(at_slot(true).with(self.options.me));
-        if self.snapshot_is_durable && agreed && below > self.oldest && below <= self.archived {
-            self.oldest = below;
+        if self.snapshot_is_durable && agreed && is_new {
+            self.cut_below = below;
             self.persist(now, Job::Cut { below });
         }
     }

@@ -3,6 +3,13 @@
 //! Three ways lead there (see `link`): *broadcast* messages are reliable and in order within a view;
 //! *notes* are small, may be lost or come twice, and are said again until they are answered; *stream*
 //! messages are bulk, reliable and in order between two boots.
+//!
+//! A message begins with its kind. A newer version of the same protocol may add kinds, and fields behind
+//! the last one: an unknown kind is dropped and counted, what follows the known fields is ignored. So
+//! replicas can be upgraded one at a time. `Body` is the exception: it has no end of its own.
+
+#[cfg(test)]
+mod tests;
 
 use crate::ids::{Ballot, BootId, Configuration, Digest, MEMBERS_MAX, MemberId, MemberSet, Slot, StoreId, View};
 use crate::store::{Position, SlotRecord, Snapshot};
@@ -19,6 +26,21 @@ const POSITIONS_MAX: usize = 64;
 
 /// The most pieces that a snapshot may have: 48 GiB of state.
 pub const PIECES_MAX: usize = 1 << 20;
+
+/// Why a message can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is not what its kind should be.
+    Malformed,
+    /// It is of a kind that this build does not know: a newer replica sent it.
+    Unknown(u8),
+}
+
+impl From<Malformed> for Unread {
+    fn from(_: Malformed) -> Unread {
+        Unread::Malformed
+    }
+}
 
 /// What the next sequencer says: slot `slot` holds these requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -240,11 +262,11 @@ impl Message {
         };
     }
 
-    /// Reads a message that takes up all of `bytes`.
-    pub fn decode(bytes: Bytes) -> Result<Message, Malformed> {
+    /// Reads a message; what a newer version has added to it is left out.
+    pub fn decode(bytes: Bytes) -> Result<Message, Unread> {
         let mut r = Reader::new(bytes);
-        let message = match r.u8()? {
-            1 => return Ok(Message::Body(r.rest())),
+        Ok(match r.u8()? {
+            1 => Message::Body(r.rest()),
             2 => Message::Sequence(Sequence {
                 slot: r.slot()?,
                 clock: SlotClock(r.u64()?),
@@ -305,9 +327,8 @@ impl Message {
             17 => Message::Piece(read_head(&mut r)?, index(&mut r)?, index(&mut r)?, r.bytes()?),
             18 => Message::AskRead(r.u64()?, r.ballot()?),
             19 => Message::ReadMark(r.u64()?, r.slot()?),
-            _ => return Err(Malformed),
-        };
-        if r.remaining() == 0 { Ok(message) } else { Err(Malformed) }
+            kind => return Err(Unread::Unknown(kind)),
+        })
     }
 }
 

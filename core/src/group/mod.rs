@@ -146,7 +146,7 @@ pub struct Options {
     pub founding: MemberSet,
     /// Who takes turns.
     pub order: Order,
-    /// How many delivered slots are kept below the newest snapshot.
+    /// How many delivered slots below the newest snapshot are not cut; the store may keep more.
     pub log_keep: u64,
     /// The spans to go by.
     pub timing: Timing,
@@ -197,8 +197,8 @@ pub struct Group {
     outstanding: VecDeque<(JobId, Time)>,
     deliver_asked: Slot,
     archived: Slot,
-    /// The first slot that the store still has.
-    oldest: Slot,
+    /// What lies below this slot the store was told to cut, as far as it does not keep it for slow members.
+    cut_below: Slot,
 
     detector: Detector,
     change: Change,
@@ -239,7 +239,6 @@ impl Group {
             log.rebase(snapshot);
             positions.clone_from(&snapshot.positions);
         }
-        let oldest = opened.delivered.first().map_or(log.end().next(), |record| record.slot);
         for record in opened.delivered {
             if record.slot > log.end() {
                 log.push(record);
@@ -280,7 +279,7 @@ impl Group {
             outstanding: VecDeque::new(),
             deliver_asked: stated,
             archived: stated,
-            oldest,
+            cut_below: Slot(0),
             detector: Detector::new(options.timing, peers),
             change: Change::Idle,
             failures: 0,
@@ -407,6 +406,7 @@ impl Group {
                 self.log.trim(self.archived);
             }
             Report::Snapshotted { slot } => self.on_snapshotted(now, slot),
+            Report::NearlyFull(is_nearly_full) => self.event(Event::NearlyFull(is_nearly_full)),
             Report::Failed => self.stop("a write or a sync of the store failed"),
         }
     }

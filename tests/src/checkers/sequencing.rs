@@ -100,6 +100,7 @@ impl Sequencing {
             | Event::Opened { .. }
             | Event::Left { .. }
             | Event::Repeated
+            | Event::NearlyFull(_)
             | Event::Refused { .. }
             | Event::Stopped { .. } => Ok(()),
         }

@@ -74,6 +74,7 @@ impl World {
             | Event::Suspects { .. }
             | Event::Installed { .. }
             | Event::Left { .. }
+            | Event::NearlyFull(_)
             | Event::Repeated => {}
         }
     }
@@ -258,6 +259,7 @@ impl World {
             Event::Opened { view } => self.say(who, "opened", format_args!("view {view:?}")),
             Event::Left { view } => self.say(who, "left", format_args!("view {view:?}")),
             Event::CaughtUp { slots, upto } => self.say(who, "caught up", format_args!("{slots} slots, to {upto}")),
+            Event::NearlyFull(is_nearly_full) => self.say(who, "disk", format_args!("nearly full: {is_nearly_full}")),
             Event::Repeated => self.say(who, "repeated", format_args!("a retry is answered from its session")),
             Event::Refused { why } => self.say(who, "refused", format_args!("{why}")),
             Event::Stopped { why } => self.say(who, "stopped", format_args!("{why}")),

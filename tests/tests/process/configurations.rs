@@ -16,7 +16,7 @@ fn a_configuration_that_makes_no_sense_is_refused() {
     let whole = "cluster = \"c\"\nme = 1\ndata-dir = \"unused\"\n[[members]]\nid = 1\npeer = \"127.0.0.1:7411\"\n";
     for (from, to, reason) in [
         ("me = 1", "me = 2", "none of the members"),
-        ("127.0.0.1", "10.0.0.1", "not a loopback address"),
+        ("127.0.0.1", "10.0.0.1", "ftqctl key new"),
         ("data-dir", "data-directory", "unknown field `data-directory`"),
     ] {
         let output = ftqd(&whole.replace(from, to), "bad.toml");
