@@ -159,7 +159,7 @@ impl Packer {
     pub fn array(&mut self, len: usize) -> &mut Packer {
         match len as u64 {
             len @ 0..=15 => self.head(0x90 | low_byte(len)),
-            len @ ..=0xffff => self.head(0xdc).fixed::<2>(len),
+            len @ 16..=0xffff => self.head(0xdc).fixed::<2>(len),
             len => self.head(0xdd).fixed::<4>(len),
         }
     }
@@ -168,9 +168,9 @@ impl Packer {
     pub fn uint(&mut self, value: u64) -> &mut Packer {
         match value {
             0..=0x7f => self.head(low_byte(value)),
-            ..=0xff => self.head(0xcc).fixed::<1>(value),
-            ..=0xffff => self.head(0xcd).fixed::<2>(value),
-            ..=0xffff_ffff => self.head(0xce).fixed::<4>(value),
+            0x80..=0xff => self.head(0xcc).fixed::<1>(value),
+            0x100..=0xffff => self.head(0xcd).fixed::<2>(value),
+            0x1_0000..=0xffff_ffff => self.head(0xce).fixed::<4>(value),
             _ => self.head(0xcf).fixed::<8>(value),
         }
     }
@@ -195,8 +195,8 @@ impl Packer {
     /// A byte string.
     pub fn bin(&mut self, bytes: &[u8]) -> &mut Packer {
         match bytes.len() as u64 {
-            len @ ..=0xff => self.head(0xc4).fixed::<1>(len),
-            len @ ..=0xffff => self.head(0xc5).fixed::<2>(len),
+            len @ 0..=0xff => self.head(0xc4).fixed::<1>(len),
+            len @ 0x100..=0xffff => self.head(0xc5).fixed::<2>(len),
             len => self.head(0xc6).fixed::<4>(len),
         };
         self.bytes.extend_from_slice(bytes);
@@ -206,9 +206,9 @@ impl Packer {
     /// Text.
     pub fn text(&mut self, text: &str) -> &mut Packer {
         match text.len() as u64 {
-            len @ ..=31 => self.head(0xa0 | low_byte(len)),
-            len @ ..=0xff => self.head(0xd9).fixed::<1>(len),
-            len @ ..=0xffff => self.head(0xda).fixed::<2>(len),
+            len @ 0..=31 => self.head(0xa0 | low_byte(len)),
+            len @ 32..=0xff => self.head(0xd9).fixed::<1>(len),
+            len @ 0x100..=0xffff => self.head(0xda).fixed::<2>(len),
             len => self.head(0xdb).fixed::<4>(len),
         };
         self.bytes.extend_from_slice(text.as_bytes());

@@ -2,7 +2,6 @@
 
 use super::limits::NUMBER_MAX;
 use super::{Queues, digest};
-use alloc::vec::Vec;
 
 impl Queues {
     /// Raises what gives numbers away by `step`: every sequence, the ids of queues and the tokens of
@@ -12,8 +11,7 @@ impl Queues {
         let raised = |next: u64| next.saturating_add(step).min(NUMBER_MAX + 1);
         self.next_queue = raised(self.next_queue);
         self.next_token = raised(self.next_token);
-        let sequences: Vec<_> = self.sequences.iter_mut().map(|(name, next)| (name, next)).collect();
-        for (name, next) in sequences {
+        for (name, next) in &mut self.sequences {
             self.known.sum -= digest::sequence(name, *next);
             *next = raised(*next);
             self.known.sum += digest::sequence(name, *next);

@@ -692,5 +692,5 @@ impl Room {
 }
 
 fn counted(count: u64) -> Result<usize, Error> {
-    if (1..=BATCH_ITEMS_MAX as u64).contains(&count) { Ok(count as usize) } else { Err(Error::BadCount) }
+    usize::try_from(count).ok().filter(|count| (1..=BATCH_ITEMS_MAX).contains(count)).ok_or(Error::BadCount)
 }
