@@ -30,4 +30,5 @@ pub mod replica;
 pub mod session;
 pub mod store;
 pub mod time;
+pub mod window;
 pub mod wire;

@@ -33,8 +33,11 @@ const HELD_BYTES: usize = 8 << 20;
 /// For how long requests are held while no slot can be sequenced; a view change takes less.
 const HOLD: Span = Span::millis(600);
 
-/// How long a busy replica asks to be left alone, in milliseconds.
-const BUSY_AFTER_MS: u32 = 20;
+/// How many reads may wait for a quorum to say that they are up to date.
+const READS_MAX: usize = 65_536;
+
+/// A busy replica asks to be left alone for a while.
+const BUSY: Refusal = Refusal::Busy { after_ms: 20 };
 
 /// How long a client that wants a session is asked to wait while there are too many, in milliseconds.
 const FULL_AFTER_MS: u32 = 1_000;
@@ -91,6 +94,7 @@ struct Parked {
 struct Reading {
     client: ClientId,
     nonce: u64,
+    until: Time,
     question: Bytes,
 }
 
@@ -183,7 +187,7 @@ impl Clients {
         machine: &Sessions<M>,
         out: &mut VecDeque<Output>,
     ) {
-        let Some(Reading { client, nonce, question }) = self.reads.remove(&token) else { return };
+        let Some(Reading { client, nonce, question, .. }) = self.reads.remove(&token) else { return };
         let mut answer = Vec::new();
         machine.query(&question, &mut answer);
         let message = ServerMessage::ReadAnswer { nonce, slot, answer: answer.into() };
@@ -246,20 +250,25 @@ impl<M: Machine> Replica<M> {
             ClientMessage::Close { session, wait_ms } => {
                 self.hold(now, client, RequestName::Close(session), wait_ms, &Request::Close { session });
             }
-            ClientMessage::Read { nonce, local: true, question } => {
+            ClientMessage::Read { nonce, local: true, wait_ms: _, question } => {
                 let mut answer = Vec::new();
                 self.machine.query(&question, &mut answer);
                 let slot = self.group.log().delivered().0;
                 let message = ServerMessage::ReadAnswer { nonce, slot, answer: answer.into() };
                 self.out.push_back(Output::Reply { client, message });
             }
-            ClientMessage::Read { nonce, local: false, question } => {
+            ClientMessage::Read { nonce, local: false, wait_ms, question } => {
                 if !self.group.is_serving(now) {
                     return self.refuse_client(client, RequestName::Read(nonce), Refusal::NoQuorum);
                 }
+                if self.clients.reads.len() >= READS_MAX {
+                    return self.refuse_client(client, RequestName::Read(nonce), BUSY);
+                }
                 self.clients.last_read += 1;
                 let token = Token(self.clients.last_read);
-                self.clients.reads.insert(token, Reading { client, nonce, question });
+                self.clients
+                    .reads
+                    .insert(token, Reading { client, nonce, until: now + Span::millis(u64::from(wait_ms)), question });
                 self.clients.sweep_at = self.clients.sweep_at.min(now + SWEEP_EVERY);
                 self.group.read(token);
             }
@@ -308,7 +317,7 @@ impl<M: Machine> Replica<M> {
             return self.refuse_client(client, name, Refusal::NoQuorum);
         }
         if self.clients.held_bytes + body.len() > HELD_BYTES {
-            return self.refuse_client(client, name, Refusal::Busy { after_ms: BUSY_AFTER_MS });
+            return self.refuse_client(client, name, BUSY);
         }
         self.clients.held_bytes += body.len();
         let until = now + Span::millis(u64::from(wait_ms));
@@ -337,6 +346,7 @@ impl<M: Machine> Replica<M> {
     fn sweep(&mut self, now: Time) {
         let clients = &mut self.clients;
         clients.sweep_at = now + SWEEP_EVERY;
+        clients.reads.retain(|_, reading| now < reading.until);
         if now.since(clients.served_at) <= HOLD {
             return;
         }

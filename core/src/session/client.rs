@@ -311,14 +311,20 @@ impl Client {
     /// A replica would not take a copy.
     fn refused(&mut self, now: Time, server: usize, request: RequestName, refusal: Refusal) {
         match request {
-            RequestName::Open(_) | RequestName::Close(_) => {}
+            RequestName::Close(_) => {}
+            RequestName::Open(nonce) => {
+                let opening = matches!(&self.stage, Stage::Opening { nonce: mine, .. } if *mine == nonce);
+                if opening && refusal == Refusal::NotAllowed {
+                    return self.give_up(refusal);
+                }
+            }
             RequestName::Call(session, number) => {
                 let Some(call) = self.calls.get_mut(&(session, number)) else { return };
                 // A refusal counts for one copy; a second one from a server that got one copy, for none.
                 let Some(copies) = call.copies.get_mut(server).filter(|copies| **copies > 0) else { return };
                 *copies -= 1;
                 call.refusal = Some(refusal);
-                if refusal == Refusal::TooLarge && call.under_way() == 0 {
+                if refusal.is_final() && call.under_way() == 0 {
                     let id = call.call;
                     self.calls.remove(&(session, number));
                     return self.done(id, Ended::Refused(refusal));
@@ -327,13 +333,18 @@ impl Client {
             RequestName::Read(nonce) => {
                 let Some(read) = self.reads.get_mut(&nonce) else { return };
                 read.refusal = Some(refusal);
+                if refusal.is_final() {
+                    let id = read.call;
+                    self.reads.remove(&nonce);
+                    return self.done(id, Ended::Refused(refusal));
+                }
             }
         }
         match refusal {
             Refusal::NoQuorum => self.retry(now, server, request, Retry::Elsewhere),
             Refusal::Busy { after_ms } => self.retry(now, server, request, Retry::After { ms: after_ms }),
             // It goes on as if nothing had been said: another copy may still be executed.
-            Refusal::TooLarge => {}
+            Refusal::TooLarge | Refusal::NotAllowed => {}
         }
     }
 
@@ -360,6 +371,14 @@ impl Client {
                     self.preferred = attempt.server();
                 }
             }
+        }
+    }
+
+    /// There will be no session: whatever waits for one was not sent.
+    fn give_up(&mut self, refusal: Refusal) {
+        self.stage = Stage::Closed;
+        for waiting in core::mem::take(&mut self.waiting) {
+            self.done(waiting.call, Ended::Refused(refusal));
         }
     }
 

@@ -47,6 +47,8 @@ pub enum ClientMessage {
         nonce: u64,
         /// `false`: as of now, for everybody. `true`: as this replica knows it, perhaps stale.
         local: bool,
+        /// For how long the client still waits, in milliseconds.
+        wait_ms: u32,
         /// What to ask; only the machine understands it.
         question: Bytes,
     },
@@ -64,6 +66,18 @@ pub enum Refusal {
     },
     /// The request is larger than the limit.
     TooLarge,
+    /// The client's key does not allow it.
+    NotAllowed,
+}
+
+impl Refusal {
+    /// Whether every other replica would say the same, at any time.
+    pub fn is_final(self) -> bool {
+        match self {
+            Refusal::NoQuorum | Refusal::Busy { .. } => false,
+            Refusal::TooLarge | Refusal::NotAllowed => true,
+        }
+    }
 }
 
 /// How a command ended, as the log says.

@@ -9,9 +9,11 @@ use std::fmt;
 pub enum Error {
     /// The cluster says no: the queue is empty, is not there …
     No(queues::Error),
-    /// The request does not fit into a datagram.
+    /// The client's key does not allow it.
+    NotAllowed,
+    /// The request is larger than any may be.
     TooLarge {
-        /// How many bytes it may have, in a message of its own.
+        /// How many bytes it may have.
         bytes_max: usize,
     },
     /// No replica answered.
@@ -35,7 +37,10 @@ impl fmt::Display for Error {
         match self {
             Error::No(why) => write!(f, "{why}"),
             Error::TooLarge { bytes_max } => {
-                write!(f, "too large: this version takes requests of at most {bytes_max} bytes")
+                write!(f, "too large, nothing was done: a request has at most {bytes_max} bytes")
+            }
+            Error::NotAllowed => {
+                write!(f, "not allowed with this key, nothing was done: it takes one with a higher role")
             }
             Error::Unreachable => write!(f, "no server answers, nothing was done: is ftqd running, is --server right?"),
             Error::NoQuorum => write!(f, "no quorum, nothing was done: too few replicas hear each other"),

@@ -37,5 +37,6 @@ pub use ftq_core::machine::queues::{
     Answer, Command, Delivery, Error as No, Label, Limits, PushOptions, Question, QueueId, Receipt, Seen, Settings,
     Size, Statistics, Summary, Totals,
 };
-pub use options::Options;
+pub use ftq_net::keys::{ClientKey, Role};
+pub use options::{Options, key};
 pub use queues::Client;

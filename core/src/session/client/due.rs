@@ -109,7 +109,8 @@ impl Client {
             if read.attempt.next() <= now {
                 let server = read.attempt.send(now, &self.options, &mut self.chance);
                 let (local, question) = (read.local, read.question.clone());
-                let message = ClientMessage::Read { nonce: *nonce, local, question };
+                let wait_ms = wait_ms(now, read.deadline);
+                let message = ClientMessage::Read { nonce: *nonce, local, wait_ms, question };
                 self.out.push_back(Output::Send { server, message });
             }
         }
