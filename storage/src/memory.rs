@@ -192,6 +192,7 @@ impl Memory {
         }
         if let (Some(slots), Some(Journaled { id: _, job })) = (torn, self.journal.pop_front()) {
             self.disk.counts.torn += 1;
+            self.disk.record();
             self.disk.apply(job, slots);
         }
         let ready = self.archive_ready();
@@ -229,7 +230,8 @@ impl Memory {
         self.disk.counts.journal_syncs += 1;
         for _ in 0..sync.jobs {
             let job = self.apply_journal();
-            self.say(Done::Report(Report::Durable { job, generation: self.generation, end: self.disk.end() }));
+            let (end, ordinal) = (self.disk.end(), self.disk.ordinal());
+            self.say(Done::Report(Report::Durable { job, generation: self.generation, end, ordinal }));
         }
         self.start();
     }
@@ -247,6 +249,7 @@ impl Memory {
                 unreachable!("not a job of the journal")
             }
         }
+        self.disk.record();
         self.disk.apply(job, usize::MAX);
         self.journal_done = id;
         id

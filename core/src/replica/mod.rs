@@ -163,7 +163,7 @@ impl<M: Machine> Replica<M> {
             datagram_max: options.datagram_max,
             ..link::Options::new(options.me, options.cluster, boot)
         };
-        let mut link = Link::new(link_options, chance.draw());
+        let link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
         let restored = opened
             .snapshot
@@ -182,7 +182,6 @@ impl<M: Machine> Replica<M> {
         if !restored {
             group.stop("the snapshot in the store can't be read");
         }
-        link.set_peers(now, group.configuration().set().union(options.founding).without(options.me));
         Replica {
             clients: Clients::new(now),
             options,
@@ -205,7 +204,13 @@ impl<M: Machine> Replica<M> {
         }
         self.unsettled = true;
         match input {
-            Input::Datagram { from, bytes } => self.link.receive(now, from, bytes),
+            Input::Datagram { from, bytes } => {
+                if !self.group.knows(from) {
+                    self.group.meet(now, from);
+                    self.carry_out(now);
+                }
+                self.link.receive(now, from, bytes);
+            }
             Input::Client { client, message } => self.on_client(now, client, message),
             Input::Report(report) => self.group.report(now, report),
             Input::Fetched { id, fetched } => self.group.fetched(id, fetched),
@@ -302,6 +307,7 @@ impl<M: Machine> Replica<M> {
                     self.refresh_trailer(now);
                     self.link.open_epoch(now, Epoch(epoch), members);
                 }
+                group::Output::Peers(peers) => self.link.set_peers(now, peers),
                 group::Output::Leave => self.link.close_epoch(),
                 group::Output::Broadcast(message) => {
                     let bytes = self.encode(&message);
@@ -310,7 +316,11 @@ impl<M: Machine> Replica<M> {
                 }
                 group::Output::Note { to, message, padded } => {
                     let bytes = self.encode(&message);
-                    self.link.note(to, &bytes, padded);
+                    if bytes.len() <= self.link.note_max() {
+                        self.link.note(to, &bytes, padded);
+                    } else {
+                        to.iter().for_each(|to| self.link.stream(to, &bytes));
+                    }
                     self.scratch = bytes;
                 }
                 // An answer to a peer that does not take the last ones is dropped: it will ask again.
@@ -365,7 +375,8 @@ impl<M: Machine> Replica<M> {
                 }
             }
             let (slot, clock) = (record.slot, record.clock);
-            if slot.0 % self.options.snapshot_every == 0 && slot.0 > self.replayed {
+            let due = slot.0 % self.options.snapshot_every == 0 && slot.0 > self.replayed;
+            if due && self.group.may_snapshot() {
                 let pieces = self.machine.snapshot();
                 let snapshot = Snapshot { state: self.machine.digest(), pieces, ..Snapshot::default() };
                 self.group.take_snapshot(now, &record, snapshot);

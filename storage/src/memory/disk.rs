@@ -23,6 +23,7 @@ pub struct Fact {
 #[derive(Clone, Debug)]
 pub struct Disk {
     store: StoreId,
+    ordinal: u64,
     promise: Ballot,
     view: View,
     configuration: Option<Configuration>,
@@ -41,6 +42,7 @@ impl Disk {
     pub fn create(store: StoreId) -> Disk {
         Disk {
             store,
+            ordinal: 0,
             promise: Ballot::default(),
             view: View::default(),
             configuration: None,
@@ -52,6 +54,16 @@ impl Disk {
             facts: Vec::new(),
             counts: Counts::default(),
         }
+    }
+
+    /// One more record of the journal.
+    pub(super) fn record(&mut self) {
+        self.ordinal += 1;
+    }
+
+    /// The number of the last record.
+    pub fn ordinal(&self) -> u64 {
+        self.ordinal
     }
 
     /// Makes a job durable. Of an `Append` only the first `slots_max` slots.
@@ -176,7 +188,7 @@ impl Disk {
             delivered: above(self.snapshot_slot(), self.delivered),
             tail: above(self.delivered, self.end()),
             condition: Condition::Whole,
-            shown: Mark { ordinal: 0, promise: self.promise, view: self.view.ballot, end: self.end() },
+            shown: Mark { ordinal: self.ordinal, promise: self.promise, view: self.view.ballot, end: self.end() },
             heard: self.heard.clone(),
         }
     }

@@ -267,7 +267,7 @@ impl Cluster {
             }
             Job::Adopt { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => return,
         };
-        let report = Report::Durable { job: id, generation, end: node.end };
+        let report = Report::Durable { job: id, generation, end: node.end, ordinal: id.0 };
         self.due(self.pace.sync, Due::Report { at, report });
     }
 

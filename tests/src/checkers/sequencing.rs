@@ -99,6 +99,10 @@ impl Sequencing {
             | Event::Suspects { .. }
             | Event::Opened { .. }
             | Event::Left { .. }
+            | Event::Configured { .. }
+            | Event::Removed { .. }
+            | Event::Older
+            | Event::Stranded
             | Event::Repeated
             | Event::Refused { .. }
             | Event::Stopped { .. } => Ok(()),

@@ -74,6 +74,10 @@ impl World {
             | Event::Suspects { .. }
             | Event::Installed { .. }
             | Event::Left { .. }
+            | Event::Configured { .. }
+            | Event::Removed { .. }
+            | Event::Older
+            | Event::Stranded
             | Event::Repeated => {}
         }
     }
@@ -257,6 +261,14 @@ impl World {
             Event::Opened { view } => self.say(who, "opened", format_args!("view {view:?}")),
             Event::Left { view } => self.say(who, "left", format_args!("view {view:?}")),
             Event::CaughtUp { slots, upto } => self.say(who, "caught up", format_args!("{slots} slots, to {upto}")),
+            Event::Configured { configuration, members } => {
+                self.say(who, "configured", format_args!("{members:?}, number {configuration}"));
+            }
+            Event::Removed { configuration } => {
+                self.say(who, "removed", format_args!("by configuration {configuration}"));
+            }
+            Event::Older => self.say(who, "older", format_args!("than others have heard")),
+            Event::Stranded => self.say(who, "stranded", format_args!("nobody has what is lost here")),
             Event::Repeated => self.say(who, "repeated", format_args!("a retry is answered from its session")),
             Event::Refused { why } => self.say(who, "refused", format_args!("{why}")),
             Event::Stopped { why } => self.say(who, "stopped", format_args!("{why}")),

@@ -244,6 +244,11 @@ impl Journal {
         ftq_core::store::Mark { ordinal: self.synced, promise: *promise, view: view.ballot, end: self.end() }
     }
 
+    /// The number of the last record.
+    pub(super) fn last_ordinal(&self) -> u64 {
+        self.head.ordinal - 1
+    }
+
     /// Promise, view and configuration.
     pub(super) fn standing(&self) -> (Ballot, View, Option<Configuration>) {
         (self.standing.promise, self.standing.view.clone(), self.standing.configuration.clone())
