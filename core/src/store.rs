@@ -4,7 +4,7 @@
 //! - the **journal** lane ([`Job::Append`], [`Job::Promise`], [`Job::Install`], [`Job::CatchUp`],
 //!   [`Job::Adopt`]) is durable in the order of its job numbers: when one job is durable, so is every
 //!   journal job before it. A power cut keeps a prefix of them, at most the last one in part, and a
-//!   part only of an `Append`.
+//!   part only of an `Append` or a `CatchUp`: its first slots.
 //! - the **archive** lane ([`Job::Deliver`], [`Job::Snapshot`], [`Job::Cut`], [`Job::Heard`]) follows in the background.
 //!
 //! Reports may arrive late and in any order, so each says which job it is about and repeats the

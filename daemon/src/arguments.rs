@@ -20,6 +20,27 @@ pub(crate) struct Arguments {
     /// print the version, and exit
     #[argh(switch)]
     pub(crate) version: bool,
+
+    #[argh(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do instead of running a replica.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand)]
+pub(crate) enum Command {
+    Verify(Verify),
+}
+
+/// Look at a store that no ftqd has open: say what is there and what is wrong, and change nothing.
+/// It needs room for a copy of the archive. Exit code 0: nothing is wrong; 65: something is; 74: it
+/// could not be looked at.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "verify")]
+pub(crate) struct Verify {
+    /// the store's directory
+    #[argh(positional, arg_name = "dir")]
+    pub(crate) directory: PathBuf,
 }
 
 /// Why the command line leads to nothing to run.

@@ -5,7 +5,10 @@
 
 use crate::ending::Ending;
 use ftq_core::ids::{ClusterId, MEMBERS_MAX, MemberId, MemberSet};
+use ftq_core::link::DATAGRAM_MIN;
 use ftq_core::replica::Order;
+use ftq_net::keys::{self, Keys};
+use ftq_net::peer::SEAL_BYTES;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::env;
@@ -18,6 +21,13 @@ use xxhash_rust::xxh3::xxh3_128;
 pub const CLIENT_PORT: u16 = 7410;
 /// Where peers are expected.
 pub const PEER_PORT: u16 = 7411;
+/// What an ordinary path carries in one datagram between replicas: an Ethernet frame less IP and UDP, with room.
+const DATAGRAM: usize = 1_400;
+/// On loopback, whose packets are up to 65,536 bytes. Of much larger ones a socket's buffer would hold only a few.
+const DATAGRAM_LOOPBACK: usize = 16_000;
+/// The longest that loopback carries whole, and that a path of jumbo frames does.
+const DATAGRAM_LOOPBACK_MAX: usize = 65_000;
+const DATAGRAM_PATH_MAX: usize = 8_900;
 /// The cluster of a replica that was told nothing.
 const ALONE: &str = "local";
 
@@ -32,6 +42,10 @@ pub struct Config {
     pub members: BTreeMap<MemberId, SocketAddr>,
     /// Where clients are served.
     pub client: SocketAddr,
+    /// The file with the keys of replicas and clients; none for a replica that is alone on loopback.
+    pub key_file: Option<PathBuf>,
+    /// The largest datagram between replicas, in bytes of UDP payload.
+    pub datagram: usize,
     /// Where the store is.
     pub data_dir: PathBuf,
     /// Who takes turns.
@@ -46,6 +60,8 @@ struct File {
     me: u8,
     #[serde(default = "client_default")]
     client: SocketAddr,
+    key_file: Option<PathBuf>,
+    datagram: Option<usize>,
     data_dir: Option<PathBuf>,
     #[serde(default)]
     order: Turns,
@@ -77,6 +93,8 @@ impl Config {
             me,
             members: BTreeMap::from([(me, SocketAddr::from((Ipv4Addr::LOCALHOST, PEER_PORT)))]),
             client: client_default(),
+            key_file: None,
+            datagram: DATAGRAM_LOOPBACK,
             data_dir: data_default(ALONE, me).map_err(refused)?,
             order: Order::default(),
         })
@@ -86,7 +104,25 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config, Ending> {
         let refused = |what| Ending::Config { file: Some(path.to_owned()), what };
         let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-        Config::parse(&text).map_err(refused)
+        let mut config = Config::parse(&text).map_err(refused)?;
+        // What a file names is found from where the file is, wherever the daemon was started.
+        if let (Some(key_file), Some(directory)) = (&mut config.key_file, path.parent()) {
+            *key_file = directory.join(&*key_file);
+        }
+        Ok(config)
+    }
+
+    /// The keys in its key file: none if it has none, and then needs none.
+    pub fn keys(&self) -> Result<Keys, Ending> {
+        let Some(path) = &self.key_file else { return Ok(Keys::default()) };
+        let keys = keys::read(path).map_err(|problem| Ending::Config { file: None, what: problem.to_string() })?;
+        if keys.cluster.is_empty() && self.members.len() > 1 {
+            return Err(Ending::Config {
+                file: Some(path.clone()),
+                what: "there is no `cluster` key in it: `ftqctl key new --file FILE` adds one".to_owned(),
+            });
+        }
+        Ok(keys)
     }
 
     /// What the text of a file says, or what is wrong with it.
@@ -99,7 +135,6 @@ impl Config {
         let me = member(file.me)?;
         let mut members = BTreeMap::new();
         for Seat { id, peer } in file.members {
-            loopback("peer", peer)?;
             if members.values().any(|taken| *taken == peer) {
                 return Err(format!("members: two of them have the address {peer}"));
             }
@@ -113,16 +148,29 @@ impl Config {
         let Some(peer) = members.get(&me) else {
             return Err(format!("me = {me}, but that is none of the members"));
         };
+        let elsewhere = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
+        let others = members.values().find(|other| other.is_ipv4() != peer.is_ipv4());
+        if let Some(other) = others {
+            return Err(format!(
+                "members: {peer} and {other} can't reach each other: use IPv4 for all or IPv6 for all"
+            ));
+        }
+        let far = members.values().find(elsewhere);
+        if file.key_file.is_none() && (members.len() > 1 || far.is_some()) {
+            return Err(no_key(members.len(), far));
+        }
         loopback("client", file.client)?;
         if *peer == file.client {
             return Err(format!("client: {peer} is this member's address for its peers already"));
         }
+        let datagram = datagram(file.datagram, far)?;
         let data_dir = file.data_dir.map_or_else(|| data_default(&file.cluster, me), Ok)?;
         let order = match file.order {
             Turns::Rotating => Order::Rotating,
             Turns::Fixed => Order::Fixed,
         };
-        Ok(Config { cluster: file.cluster, me, members, client: file.client, data_dir, order })
+        let File { cluster, client, key_file, .. } = file;
+        Ok(Config { cluster, me, members, client, key_file, datagram, data_dir, order })
     }
 
     /// The cluster's id: it follows from the name, so that all members come to the same.
@@ -140,7 +188,32 @@ fn member(id: u8) -> Result<MemberId, String> {
     MemberId::new(id).ok_or_else(|| format!("{id} can't be a member's id: those are 1 to 63"))
 }
 
-/// Nothing is sealed yet: whoever reaches a port could say anything.
+/// Whoever reaches a port where nothing is sealed could say anything.
+fn no_key(members: usize, far: Option<&SocketAddr>) -> String {
+    let why = match far {
+        Some(far) => format!("{far} can be reached from other machines"),
+        None => format!("the {members} replicas talk to each other"),
+    };
+    format!(
+        "key-file: {why}, so what they say has to be sealed, and there is no key. Make one with `ftqctl key new --file \
+         ftq.key`, give every replica of the cluster a copy, and say key-file = \"ftq.key\""
+    )
+}
+
+fn datagram(told: Option<usize>, far: Option<&SocketAddr>) -> Result<usize, String> {
+    let (usual, max) = match far {
+        Some(_) => (DATAGRAM, DATAGRAM_PATH_MAX),
+        None => (DATAGRAM_LOOPBACK, DATAGRAM_LOOPBACK_MAX),
+    };
+    let min = DATAGRAM_MIN + SEAL_BYTES;
+    let datagram = told.unwrap_or(usual);
+    if (min..=max).contains(&datagram) {
+        return Ok(datagram);
+    }
+    Err(format!("datagram = {datagram}: between these addresses it can be {min} to {max} bytes"))
+}
+
+/// What clients say is not sealed yet: whoever reaches the port could say anything.
 fn loopback(key: &str, address: SocketAddr) -> Result<(), String> {
     let usable = match address.ip() {
         // An IPv6 port would hear IPv4 clients too, in another notation.
@@ -151,7 +224,7 @@ fn loopback(key: &str, address: SocketAddr) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{key}: {address} is not a loopback address. Datagrams are not sealed yet, so this version runs on one \
+        "{key}: {address} is not a loopback address. What clients say is not sealed yet, so this version serves one \
          machine only: use 127.0.0.1 or another address of 127.0.0.0/8"
     ))
 }

@@ -27,6 +27,13 @@ pub enum Ending {
     },
     /// The store can't be opened. Nothing was changed.
     Store(OpenError),
+    /// A look at a store has found something that must not be. Nothing was changed.
+    Wrong {
+        /// The store's directory.
+        directory: PathBuf,
+        /// How many things.
+        wrong: usize,
+    },
     /// The system has something against it.
     System {
         /// What was tried.
@@ -45,6 +52,7 @@ impl Ending {
             Ending::Config { .. } => 78,
             Ending::Address { .. } => 69,
             Ending::Store(_) => 74,
+            Ending::Wrong { .. } => 65,
             Ending::System { .. } => 71,
             Ending::Stopped(_) => 70,
         }
@@ -60,6 +68,10 @@ impl fmt::Display for Ending {
                 write!(f, "can't have {address} for {port}: {error} (is another ftqd running?)")
             }
             Ending::Store(error) => write!(f, "{error}"),
+            Ending::Wrong { directory, wrong } => {
+                let things = if *wrong == 1 { "1 thing is".to_owned() } else { format!("{wrong} things are") };
+                write!(f, "{things} wrong with the store in {}: see above", directory.display())
+            }
             Ending::System { doing, error } => write!(f, "can't {doing}: {error}"),
             Ending::Stopped(why) => {
                 write!(f, "this replica stops for good: {why}. Its data is left as it is; the other replicas go on")

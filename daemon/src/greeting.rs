@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 /// What the configuration comes to.
 pub(crate) fn summary(config: &Config) -> String {
-    let Config { cluster, me, members, client, data_dir, order: _ } = config;
+    let Config { cluster, me, members, client, key_file, datagram: _, data_dir, order: _ } = config;
     let mut lines = format!("ftqd {}: replica {me} of cluster \"{cluster}\"", env!("CARGO_PKG_VERSION"));
     match members.len() {
         1 => lines.push_str(", alone"),
@@ -16,6 +16,9 @@ pub(crate) fn summary(config: &Config) -> String {
             // Writing into a string can't fail.
             let _ = write!(lines, ", one of {n}\n  peers    {}", others.join(", "));
         }
+    }
+    if let Some(key_file) = key_file {
+        let _ = write!(lines, "\n  keys     {}", key_file.display());
     }
     let _ = write!(lines, "\n  data     {}", data_dir.display());
     let _ = write!(lines, "\n  clients  {client} (UDP, not sealed: this machine only)");

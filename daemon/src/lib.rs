@@ -15,14 +15,16 @@ mod clock;
 pub mod config;
 mod ending;
 mod greeting;
+mod offline;
 mod peer_port;
 mod service;
 mod socket;
 mod story;
+mod tally;
 #[cfg(test)]
 mod tests;
 
-use arguments::Arguments;
+use arguments::{Arguments, Command};
 pub use ending::Ending;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,13 +56,19 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         println!("ftqd {}", env!("CARGO_PKG_VERSION"));
         return Ok(());
     }
+    if let Some(command) = &arguments.command {
+        return match command {
+            Command::Verify(verify) => offline::verify(&verify.directory),
+        };
+    }
     let config = match &arguments.config {
         Some(path) => config::Config::read(path)?,
         None => config::Config::alone()?,
     };
+    let keys = config.keys()?;
     if arguments.check_config {
         println!("{}", greeting::summary(&config));
         return Ok(());
     }
-    Err(service::Service::open(&config)?.serve())
+    Err(service::Service::open(&config, &keys)?.serve())
 }

@@ -1,13 +1,18 @@
-//! The port for peers: packets of the link, in an unsealed envelope, from and to known addresses.
+//! The port for peers: packets of the link, sealed, from anywhere and to the members' addresses.
 //!
-//! Always: what does not come from a member's address, or does not open, is dropped and never answered.
+//! Always: who has sent a packet is what its seal says, whatever address it came from; what does not
+//! open is dropped, counted and never answered.
 
 use crate::config::Config;
 use crate::ending::Ending;
 use crate::socket;
+use crate::tally::Tally;
 use bytes::Bytes;
-use ftq_core::ids::{MemberId, MemberSet};
-use ftq_net::peer::Envelope;
+use ftq_core::ids::{BootId, MemberId, MemberSet};
+use ftq_core::link::PacketName;
+use ftq_core::time::Time;
+use ftq_net::keys::Keys;
+use ftq_net::peer::{Opener, Seal};
 use smol::Async;
 use std::net::{SocketAddr, UdpSocket};
 use std::task::{Context, Poll};
@@ -18,46 +23,51 @@ const DATAGRAM_LIMIT: usize = 65_536;
 /// The port for peers.
 pub(crate) struct PeerPort {
     socket: Async<UdpSocket>,
-    envelope: Envelope,
+    /// None for a replica without a key: it is alone and has nothing to say.
+    seal: Option<Seal>,
+    opener: Opener,
     /// The others and their addresses: few enough to look through.
     peers: Vec<(MemberId, SocketAddr)>,
     buffer: Box<[u8]>,
     datagram: Vec<u8>,
+    tally: Tally,
 }
 
 impl PeerPort {
     /// Takes this member's address.
-    pub(crate) fn open(config: &Config) -> Result<PeerPort, Ending> {
+    pub(crate) fn open(config: &Config, keys: &Keys, boot: BootId) -> Result<PeerPort, Ending> {
         let (mine, others): (Vec<_>, Vec<_>) = config.members.iter().partition(|(id, _)| **id == config.me);
         let Some((_, address)) = mine.first() else {
             return Err(Ending::Config { file: None, what: format!("{} is none of the members", config.me) });
         };
+        let cluster = config.cluster_id();
         Ok(PeerPort {
             socket: socket::bind("peers", **address)?,
-            envelope: Envelope::new(config.cluster_id()),
+            seal: keys.cluster.first().map(|secret| Seal::new(secret, cluster, config.me, boot)),
+            opener: Opener::new(&keys.cluster, cluster),
             peers: others.into_iter().map(|(id, address)| (*id, *address)).collect(),
             buffer: vec![0; DATAGRAM_LIMIT].into(),
             datagram: Vec::new(),
+            tally: Tally::new("peers"),
         })
     }
 
     /// The next packet that is there: `Some(None)` if what was there is nothing to hand on.
     pub(crate) fn receive(&mut self) -> Option<Option<(MemberId, Bytes)>> {
-        let (datagram, from) = match socket::receive(&self.socket, &mut self.buffer)? {
-            Ok(received) => received,
+        let (length, from) = match socket::receive(&self.socket, &mut self.buffer)? {
+            Ok((datagram, from)) => (datagram.len(), from),
             Err(error) => {
                 log::trace!("peers: {error}");
                 return Some(None);
             }
         };
-        let Some((member, _)) = self.peers.iter().find(|(_, address)| *address == from) else {
-            log::trace!("peers: a datagram from {from}, which is no member's address");
-            return Some(None);
-        };
-        match self.envelope.open(Bytes::copy_from_slice(datagram)) {
-            Ok(packet) => Some(Some((*member, packet))),
+        match self.opener.open(&mut self.buffer[..length]) {
+            Ok(packet) => {
+                let sender = PacketName::read(packet).and_then(|name| MemberId::new(name.sender));
+                Some(sender.map(|sender| (sender, Bytes::copy_from_slice(packet))))
+            }
             Err(refused) => {
-                log::trace!("peers: a datagram from {from} ({member}) is {refused}");
+                log::trace!("peers: a datagram from {from} is {refused}");
                 Some(None)
             }
         }
@@ -65,12 +75,18 @@ impl PeerPort {
 
     /// Sends a packet to each of `to`.
     pub(crate) fn send(&mut self, to: MemberSet, packet: &[u8]) {
-        self.envelope.wrap(packet, &mut self.datagram);
+        let Some(seal) = &mut self.seal else { return };
+        seal.seal(packet, &mut self.datagram);
         for (member, address) in self.peers.iter().filter(|(member, _)| to.contains(*member)) {
             if !socket::send(&self.socket, &self.datagram, *address) {
                 log::trace!("peers: a datagram to {member} was lost on this machine");
             }
         }
+    }
+
+    /// Writes down what was refused, now and then.
+    pub(crate) fn tell(&mut self, now: Time) {
+        self.tally.tell(now, self.opener.refused());
     }
 
     /// Whether there is something to receive; else `context` is woken when there is.

@@ -22,7 +22,8 @@ use ftq_core::machine::queues::{Limits, Queues};
 use ftq_core::replica::{Input, Options, Output, Replica};
 use ftq_core::time::Time;
 use ftq_net::CLIENT_DATAGRAM_MAX;
-use ftq_net::peer::ENVELOPE_BYTES;
+use ftq_net::keys::Keys;
+use ftq_net::peer::SEAL_BYTES;
 use ftq_storage::disk::{self, DiskStore};
 use ftq_storage::{Done, Store};
 use smol::Timer;
@@ -37,10 +38,6 @@ use std::task::Poll;
 const REPORTS_BUDGET: usize = 1_024;
 const PEERS_BUDGET: usize = 256;
 const CLIENTS_BUDGET: usize = 128;
-
-/// The largest datagram to a peer. The path is this machine's loopback, whose packets are up to 65,536 bytes;
-/// of much larger ones a socket's buffer would hold only a few.
-const DATAGRAM_MAX: usize = 16_000;
 
 /// A snapshot is taken every so many slots: at start no more than these are replayed.
 const SNAPSHOT_EVERY: u64 = 10_000;
@@ -69,9 +66,15 @@ pub(crate) struct Service {
 
 impl Service {
     /// Takes the addresses and the store.
-    pub(crate) fn open(config: &Config) -> Result<Service, Ending> {
+    pub(crate) fn open(config: &Config, keys: &Keys) -> Result<Service, Ending> {
         let clock = Clock::start();
-        let peers = PeerPort::open(config)?;
+        let mut random = [0; 24];
+        getrandom::fill(&mut random)
+            .map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
+        let (boot, seed) = random.split_at(16);
+        let boot = BootId(std::array::from_fn(|at| boot[at]));
+        let seed = u64::from_le_bytes(std::array::from_fn(|at| seed[at]));
+        let peers = PeerPort::open(config, keys, boot)?;
         let clients = ClientPort::open(config.client)?;
         let (wake, woken) = channel::bounded(1);
         // Full means that the loop is going to look anyway.
@@ -86,16 +89,10 @@ impl Service {
             cluster: config.cluster_id(),
             founding: config.member_set(),
             order: config.order,
-            datagram_max: DATAGRAM_MAX - ENVELOPE_BYTES,
+            datagram_max: config.datagram - SEAL_BYTES,
             snapshot_every: SNAPSHOT_EVERY,
             log_keep: LOG_KEEP,
         };
-        let mut random = [0; 24];
-        getrandom::fill(&mut random)
-            .map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
-        let (boot, seed) = random.split_at(16);
-        let boot = BootId(std::array::from_fn(|at| boot[at]));
-        let seed = u64::from_le_bytes(std::array::from_fn(|at| seed[at]));
         let limits = Limits { item_bytes_max: (CLIENT_DATAGRAM_MAX - MESSAGE_BYTES) as u64, ..Limits::default() };
         let replica = Replica::new(clock.now(), options, boot, seed, opened, Queues::new(limits));
         Ok(Service {
@@ -123,6 +120,7 @@ impl Service {
                     return ending;
                 }
                 self.greet();
+                self.peers.tell(self.clock.now());
                 if !more {
                     self.sleep().await;
                 }

@@ -13,6 +13,7 @@ fn the_examples_are_one_cluster() {
         assert_eq!(config.me.number(), number);
         assert_eq!(config.members, configs[0].members);
         assert_eq!(config.cluster_id(), configs[0].cluster_id());
+        assert_eq!(config.key_file, configs[0].key_file);
         assert_eq!(config.order, Order::Rotating);
         assert_eq!(configs.iter().filter(|other| other.client == config.client).count(), 1);
         assert_eq!(configs.iter().filter(|other| other.data_dir == config.data_dir).count(), 1);
@@ -29,7 +30,11 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
         ("me = 1", "", "missing field `me`"),
         ("id = 2", "id = 3", "members: 3 is there twice"),
         ("127.0.0.1:7421", "127.0.0.1:7411", "two of them have the address 127.0.0.1:7411"),
-        ("127.0.0.1:7421", "192.0.2.7:7421", "peer: 192.0.2.7:7421 is not a loopback address"),
+        ("key-file = \"ftq.key\"", "", "the 3 replicas talk to each other"),
+        ("key-file = \"ftq.key\"", "", "ftqctl key new --file ftq.key"),
+        ("127.0.0.1:7421", "[::1]:7421", "use IPv4 for all or IPv6 for all"),
+        ("me = 1", "me = 1\ndatagram = 1000", "it can be 1044 to 65000 bytes"),
+        ("me = 1", "me = 1\ndatagram = 65001", "it can be 1044 to 65000 bytes"),
         ("client = \"127.0.0.1:7410\"", "client = \"0.0.0.0:7410\"", "client: 0.0.0.0:7410 is not a loopback address"),
         ("client = \"127.0.0.1:7410\"", "client = \"127.0.0.1:7411\"", "this member's address for its peers already"),
         ("cluster = \"example\"", "cluster = \"an example\"", "cluster: a name is"),
@@ -39,4 +44,16 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
         let refused = Config::parse(&whole.replacen(from, to, 1)).expect_err(to);
         assert!(refused.contains(reason), "{to}: {refused}");
     }
+}
+
+#[test]
+fn sealed_replicas_may_be_on_several_machines() {
+    let far = EXAMPLES[0].replace("127.0.0.1:7421", "192.0.2.7:7421");
+    assert_eq!(Config::parse(&far).map(|config| config.datagram), Ok(1_400), "as an ordinary path carries it");
+    let jumbo = far.replace("me = 1", "me = 1\ndatagram = 9000");
+    assert!(Config::parse(&jumbo).is_err_and(|what| what.contains("1044 to 8900")));
+    let alone = "cluster = \"c\"\nme = 1\n[[members]]\nid = 1\npeer = \"192.0.2.7:7411\"\n";
+    let refused = Config::parse(alone).expect_err("it can be reached");
+    assert!(refused.contains("192.0.2.7:7411 can be reached from other machines"), "{refused}");
+    assert!(Config::parse(&alone.replace("192.0.2.7", "[::ffff:127.0.0.1]")).is_ok(), "loopback in another notation");
 }

@@ -1,112 +1,204 @@
-//! The envelope of a datagram between replicas, unsealed: for loopback only.
+//! The seal around a packet of the link: authenticated encryption, once for all receivers.
 //!
 //! ```text
-//! | packet of the link ... | cluster tag, 4 bytes | checksum, 8 bytes |   both little-endian
+//! | key 4 | header of the packet 42 | frames, encrypted | tag 16 |
+//!   names the cluster key             └── ChaCha20-Poly1305 ──┘     bound in: all that stands before
 //! ```
+//! Each boot of each member has a key of its own, derived (HKDF-SHA256) from the cluster key, the
+//! cluster, the sender and the boot, which is 16 random bytes drawn at each start. The nonce is the
+//! packet's number, which rises with every packet of that boot. So no nonce is ever used twice under
+//! one key, even by a machine that was restored from an image.
 //!
-//! The tag keeps two clusters apart that were given each other's addresses by mistake; the checksum
-//! finds damage. Neither keeps out somebody who means harm: whoever can send from a member's address can
-//! speak for it. So nobody but this machine may be able to reach the port.
+//! ChaCha20-Poly1305 rather than AES-GCM: it keeps its bounds for any number of packets, so a boot may
+//! last for years without another key, and it takes no time that depends on the key where a processor
+//! has no instructions for AES. The implementation is *ring*'s, that of BoringSSL.
+//!
+//! Always: what comes out of [`Opener::open`] was sealed by a holder of a cluster key as it is. Whether
+//! it is new is for link to say, which challenges boots and keeps a window of the numbers that it saw.
 
-use bytes::Bytes;
-use ftq_core::ids::ClusterId;
+#[cfg(test)]
+mod tests;
+
+use crate::keys::{Secret, expand};
+use ftq_core::ids::{BootId, ClusterId, MemberId};
+use ftq_core::link::{HEADER_BYTES, PacketName};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf::Prk;
 use std::fmt;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-const TAG_BYTES: usize = 4;
-const CHECKSUM_BYTES: usize = 8;
+const KEY_BYTES: usize = 4;
+const TAG_BYTES: usize = 16;
+/// Where what is encrypted begins.
+const FRAMES_AT: usize = KEY_BYTES + HEADER_BYTES;
 
-/// What the envelope adds to a packet.
-pub const ENVELOPE_BYTES: usize = TAG_BYTES + CHECKSUM_BYTES;
+/// What the seal adds to a packet.
+pub const SEAL_BYTES: usize = KEY_BYTES + TAG_BYTES;
 
-/// Makes and opens the envelopes of one cluster.
-#[derive(Clone, Copy, Debug)]
-pub struct Envelope {
-    tag: [u8; TAG_BYTES],
-    seed: u64,
+/// Boots of one sender whose keys are kept: as many as link challenges at once, and the believed one.
+const BOOTS_KEPT: usize = 5;
+
+/// Seals what one boot of one member sends.
+#[derive(Debug)]
+pub struct Seal {
+    tag: [u8; KEY_BYTES],
+    key: LessSafeKey,
+    /// The number of the packet that was sealed last.
+    last: u64,
+}
+
+/// Opens what others have sealed.
+#[derive(Debug)]
+pub struct Opener {
+    keys: Vec<([u8; KEY_BYTES], Prk)>,
+    /// The keys of boots that have sealed something, the oldest first.
+    boots: Vec<Boot>,
+    refused: [u64; Refused::ALL.len()],
+    opened: u64,
+}
+
+#[derive(Debug)]
+struct Boot {
+    tag: [u8; KEY_BYTES],
+    sender: u8,
+    boot: BootId,
+    key: LessSafeKey,
 }
 
 /// Why a datagram was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It is shorter than an envelope.
+    /// It is shorter than a sealed packet.
     Short,
-    /// It is of another cluster.
-    OtherCluster,
-    /// It was damaged on its way.
-    Damaged,
+    /// It was sealed with a key that is not one of ours.
+    OtherKey,
+    /// It was not sealed by who it says, or it was changed on its way.
+    NotAuthentic,
 }
 
-impl Envelope {
-    /// The envelopes of this cluster.
-    pub fn new(cluster: ClusterId) -> Envelope {
-        let hash = xxh3_64(&cluster.0).to_le_bytes();
-        let [a, b, c, d, ..] = hash;
-        Envelope { tag: [a, b, c, d], seed: u64::from_le_bytes(hash) }
+impl Seal {
+    /// The seal of this boot, made with this key.
+    pub fn new(secret: &Secret, cluster: ClusterId, me: MemberId, boot: BootId) -> Seal {
+        let (tag, prk) = cluster_key(secret, cluster);
+        Seal { tag, key: boot_key(&prk, me.number(), boot), last: 0 }
     }
 
-    /// Puts a packet into `datagram`, in place of what was there.
-    pub fn wrap(&self, packet: &[u8], datagram: &mut Vec<u8>) {
+    /// Seals a packet into `datagram`, in place of what was there. Each packet has a higher number than
+    /// the one before.
+    pub fn seal(&mut self, packet: &[u8], datagram: &mut Vec<u8>) {
+        let name = PacketName::read(packet).expect("link makes whole packets");
+        assert!(name.number > self.last, "a nonce is never used twice");
+        self.last = name.number;
         datagram.clear();
-        datagram.extend_from_slice(packet);
         datagram.extend_from_slice(&self.tag);
-        let checksum = xxh3_64_with_seed(datagram, self.seed);
-        datagram.extend_from_slice(&checksum.to_le_bytes());
+        datagram.extend_from_slice(packet);
+        let (head, frames) = datagram.split_at_mut(FRAMES_AT);
+        let sealed = self.key.seal_in_place_separate_tag(nonce(name.number), Aad::from(&*head), frames);
+        let tag = sealed.expect("a packet is shorter than 256 GiB");
+        datagram.extend_from_slice(tag.as_ref());
+    }
+}
+
+impl Opener {
+    /// Opens what was sealed with any of these keys.
+    pub fn new(secrets: &[Secret], cluster: ClusterId) -> Opener {
+        let keys = secrets.iter().map(|secret| cluster_key(secret, cluster)).collect();
+        Opener { keys, boots: Vec::new(), refused: [0; Refused::ALL.len()], opened: 0 }
     }
 
-    /// Takes the packet out of a datagram.
-    pub fn open(&self, mut datagram: Bytes) -> Result<Bytes, Refused> {
-        let packet = datagram.len().checked_sub(ENVELOPE_BYTES).ok_or(Refused::Short)?;
-        let checked = packet + TAG_BYTES;
-        if datagram[packet..checked] != self.tag {
-            return Err(Refused::OtherCluster);
+    /// The packet in a datagram, which is opened where it is.
+    pub fn open<'d>(&mut self, datagram: &'d mut [u8]) -> Result<&'d [u8], Refused> {
+        let opened = self.open_uncounted(datagram);
+        match &opened {
+            Ok(_) => self.opened += 1,
+            Err(refused) => self.refused[*refused as usize] += 1,
         }
-        if datagram[checked..] != xxh3_64_with_seed(&datagram[..checked], self.seed).to_le_bytes() {
-            return Err(Refused::Damaged);
-        }
-        datagram.truncate(packet);
-        Ok(datagram)
+        opened
     }
+
+    fn open_uncounted<'d>(&mut self, datagram: &'d mut [u8]) -> Result<&'d [u8], Refused> {
+        if datagram.len() < FRAMES_AT + TAG_BYTES {
+            return Err(Refused::Short);
+        }
+        let (head, sealed) = datagram.split_at_mut(FRAMES_AT);
+        let (tag, header) = head.split_first_chunk::<KEY_BYTES>().ok_or(Refused::Short)?;
+        let name = PacketName::read(header).ok_or(Refused::Short)?;
+        let known = self.boots.iter().find(|b| b.sender == name.sender && b.boot == name.boot && b.tag == *tag);
+        let fresh = match known {
+            Some(known) => {
+                decrypt(&known.key, name.number, head, sealed)?;
+                None
+            }
+            None => {
+                let (_, prk) = self.keys.iter().find(|(known, _)| known == tag).ok_or(Refused::OtherKey)?;
+                let key = boot_key(prk, name.sender, name.boot);
+                decrypt(&key, name.number, head, sealed)?;
+                Some(Boot { tag: *tag, sender: name.sender, boot: name.boot, key })
+            }
+        };
+        // Only who has a cluster key gets here, so a flood from anybody else leaves what is kept alone.
+        self.boots.extend(fresh);
+        self.forget_oldest(name.sender);
+        let end = datagram.len() - TAG_BYTES;
+        Ok(&datagram[KEY_BYTES..end])
+    }
+
+    /// How many datagrams were opened.
+    pub fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// How many were refused, by reason, with the names that metrics use.
+    pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        Refused::ALL.iter().map(|(refused, name)| (*name, self.refused[*refused as usize]))
+    }
+
+    fn forget_oldest(&mut self, sender: u8) {
+        if self.boots.iter().filter(|boot| boot.sender == sender).count() > BOOTS_KEPT
+            && let Some(oldest) = self.boots.iter().position(|boot| boot.sender == sender)
+        {
+            self.boots.remove(oldest);
+        }
+    }
+}
+
+/// A cluster key for one cluster: what it is called in datagrams, and what boots' keys come from.
+fn cluster_key(secret: &Secret, cluster: ClusterId) -> ([u8; KEY_BYTES], Prk) {
+    let prk = secret.extract(b"ftq replica 1");
+    let tag = expand(&prk, &[b"name", &cluster.0]);
+    let of_cluster: [u8; 32] = expand(&prk, &[b"cluster", &cluster.0]);
+    (tag, Secret::new(of_cluster).extract(b"ftq boot 1"))
+}
+
+fn boot_key(prk: &Prk, sender: u8, boot: BootId) -> LessSafeKey {
+    let key: [u8; 32] = expand(prk, &[&[sender], &boot.0]);
+    LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &key).expect("a key has 32 bytes"))
+}
+
+fn decrypt(key: &LessSafeKey, number: u64, head: &[u8], sealed: &mut [u8]) -> Result<(), Refused> {
+    key.open_in_place(nonce(number), Aad::from(head), sealed).map(drop).map_err(|_| Refused::NotAuthentic)
+}
+
+fn nonce(number: u64) -> Nonce {
+    let mut bytes = [0; NONCE_LEN];
+    bytes[NONCE_LEN - 8..].copy_from_slice(&number.to_le_bytes());
+    Nonce::assume_unique_for_key(bytes)
+}
+
+impl Refused {
+    /// All of them, with the names that metrics use, in the order of the variants.
+    const ALL: [(Refused, &str); 3] = [
+        (Refused::Short, "refused_short"),
+        (Refused::OtherKey, "refused_other_key"),
+        (Refused::NotAuthentic, "refused_not_authentic"),
+    ];
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Refused::Short => "too short",
-            Refused::OtherCluster => "of another cluster",
-            Refused::Damaged => "damaged",
+            Refused::OtherKey => "sealed with a key that is not one of ours",
+            Refused::NotAuthentic => "forged, or damaged on its way",
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wrapped(cluster: u8, packet: &[u8]) -> Vec<u8> {
-        let mut datagram = vec![9; 3];
-        Envelope::new(ClusterId([cluster; 16])).wrap(packet, &mut datagram);
-        datagram
-    }
-
-    #[test]
-    fn a_packet_comes_out_as_it_went_in() {
-        for packet in [&b""[..], b"x", &[7; 1400]] {
-            let opened = Envelope::new(ClusterId([1; 16])).open(wrapped(1, packet).into());
-            assert_eq!(opened, Ok(Bytes::copy_from_slice(packet)));
-        }
-    }
-
-    #[test]
-    fn another_cluster_is_told_from_damage() {
-        let ours = Envelope::new(ClusterId([1; 16]));
-        assert_eq!(ours.open(wrapped(2, b"hello").into()), Err(Refused::OtherCluster));
-        assert_eq!(ours.open(Bytes::from_static(b"too short")), Err(Refused::Short));
-        let whole = wrapped(1, b"hello");
-        for bit in 0..whole.len() * 8 {
-            let mut bent = whole.clone();
-            bent[bit / 8] ^= 1 << (bit % 8);
-            assert!(ours.open(bent.into()).is_err(), "bit {bit}");
-        }
     }
 }

@@ -10,20 +10,38 @@
 //! Always: nothing is on the disk before the sync that covers it has ended (a crash or a power cut
 //! may spare more); each lane syncs one group at a time, and what waited meanwhile goes into the next;
 //! the archive never holds what the journal does not.
+//!
+//! It is a model of what the jobs mean, not of bytes. What goes wrong:
+//!
+//! | what a disk does | here |
+//! | --- | --- |
+//! | hangs, is slow, answers late | [`Faults`]: `hanging`, `slow`, `late_percent` |
+//! | fails a write, a sync, a read; is full | [`Faults`]: `failing`, `failing_reads`, `full`, `accepted_max` |
+//! | tears, keeps in part, reorders at a power cut | [`Memory::power_cut`], [`Faults`]: `reordering` |
+//! | misdirects a write at a power cut | [`Faults`]: `misdirected_percent` |
+//! | rots, is lost, in part or whole, is put back older | [`Disk::befall`], [`Memory::befall`] with a [`Mishap`] |
+//! | is replaced by a new one | [`Disk::create`] |
 
+mod archive;
 mod disk;
 mod faults;
+mod journal;
+mod loss;
+mod mishap;
 #[cfg(test)]
 mod tests;
 
 pub use disk::{Disk, Fact};
 pub use faults::{Counts, Drawn, Faults};
+pub use mishap::Mishap;
 
 use crate::{Done, Store};
+use archive::Archive;
 use ftq_core::chance::Chance;
 use ftq_core::replica::FetchId;
 use ftq_core::store::{Fetch, Generation, Job, JobId, Opened, Report};
 use ftq_core::time::Time;
+use journal::{Journal, Point};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A job of the journal lane.
@@ -70,6 +88,8 @@ pub struct Memory {
     /// Tells apart what falls on the same moment, in order.
     ordinal: u64,
     failed: bool,
+    /// What has befallen the disk meanwhile: it shows when the disk is opened next.
+    mishaps: Vec<Mishap>,
 }
 
 impl Store for Memory {
@@ -107,13 +127,16 @@ impl Store for Memory {
 }
 
 impl Memory {
-    /// Opens a disk. What is on it counts as synced: opening a store syncs what it found.
-    pub fn open(disk: Disk, now: Time, faults: Faults, seed: u64) -> (Memory, Opened) {
+    /// Opens a disk. What is on it counts as synced: opening a store syncs what it found. A store that has lost
+    /// its journal draws a new id out of `seed`, which must be another one at each opening.
+    pub fn open(mut disk: Disk, now: Time, faults: Faults, seed: u64) -> (Memory, Opened) {
+        let mut chance = Chance::new(seed);
+        disk.notice(&mut chance);
         let opened = disk.opened();
         let memory = Memory {
             disk,
             faults,
-            chance: Chance::new(seed),
+            chance,
             now,
             last: JobId(0),
             last_replacing: JobId(0),
@@ -127,6 +150,7 @@ impl Memory {
             done: BTreeMap::new(),
             ordinal: 0,
             failed: false,
+            mishaps: Vec::new(),
         };
         (memory, opened)
     }
@@ -134,6 +158,8 @@ impl Memory {
     /// The disk behaves like this from now on; what is under way keeps the time that was drawn for it.
     pub fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
+        // There may be room now.
+        self.start();
     }
 
     /// Time moves on: what ends until `now` has ended. To be called before jobs are handed over at `now`.
@@ -154,53 +180,13 @@ impl Memory {
                 break;
             }
             let (id, fetch) = read.remove();
+            if self.faults.failing_reads {
+                self.disk.counts.failed_reads += 1;
+                return self.fail();
+            }
             let fetched = self.disk.fetched(fetch);
             self.say(Done::Fetched(id, fetched));
         }
-    }
-
-    /// The process is killed. What was written before is in the machine's memory and stays: at least
-    /// what a sync was under way for, and of the rest up to some point.
-    pub fn crash(mut self) -> Disk {
-        self.disk.counts.crashes += 1;
-        let written = self.journal_sync.as_ref().map_or(0, |sync| sync.jobs);
-        let spared = written + self.below(self.journal.len() - written);
-        self.lose(spared, None)
-    }
-
-    /// The power is cut. Of what no sync has covered some prefix is there, of an `Append` at its end
-    /// perhaps only the first slots.
-    pub fn power_cut(mut self) -> Disk {
-        self.disk.counts.power_cuts += 1;
-        let spared = self.below(self.journal.len());
-        let torn = match self.journal.get(spared).map(|journaled| &journaled.job) {
-            Some(Job::Append { slots, .. }) => {
-                let most = slots.len().saturating_sub(1);
-                Some(self.below(most)).filter(|slots| *slots > 0)
-            }
-            Some(_) | None => None,
-        };
-        self.lose(spared, torn)
-    }
-
-    /// Keeps the first `spared` journal jobs, `torn` slots of the next one, and some of the archive.
-    fn lose(mut self, spared: usize, torn: Option<usize>) -> Disk {
-        self.disk.counts.lost += (self.journal.len() - spared) as u64;
-        self.disk.counts.spared += spared as u64;
-        for _ in 0..spared {
-            self.apply_journal();
-        }
-        if let (Some(slots), Some(Journaled { id: _, job })) = (torn, self.journal.pop_front()) {
-            self.disk.counts.torn += 1;
-            self.disk.record();
-            self.disk.apply(job, slots);
-        }
-        let ready = self.archive_ready();
-        for _ in 0..self.below(ready) {
-            let Some(Archived { after: _, job }) = self.archive.pop_front() else { break };
-            self.disk.apply(job, usize::MAX);
-        }
-        self.disk
     }
 
     /// Starts the syncs that can start.
@@ -208,9 +194,10 @@ impl Memory {
         if self.failed {
             return;
         }
-        if self.journal_sync.is_none() && !self.journal.is_empty() {
+        let jobs = self.journal_ready();
+        if self.journal_sync.is_none() && jobs > 0 {
             let ends = self.now + self.faults.draw(self.faults.journal, &mut self.chance);
-            self.journal_sync = Some(Sync { jobs: self.journal.len(), ends });
+            self.journal_sync = Some(Sync { jobs, ends });
         }
         if self.archive_sync.is_none() && !self.archive.is_empty() {
             let ready = self.archive_ready();
@@ -222,12 +209,29 @@ impl Memory {
         }
     }
 
+    /// How many jobs at the front of the journal's queue there is room for.
+    fn journal_ready(&mut self) -> usize {
+        let is_solemn = |journaled: &Journaled| matches!(journaled.job, Job::Promise { .. } | Job::Install { .. });
+        let through = self.journal.iter().rposition(is_solemn).map_or(0, |last| last + 1);
+        let mut accepted = self.disk.accepted();
+        let has_room = |journaled: &&Journaled| {
+            if let Job::Append { slots, .. } = &journaled.job {
+                accepted += slots.len() as u64;
+            }
+            accepted <= self.faults.accepted_max
+        };
+        let ready = through + self.journal.iter().skip(through).take_while(has_room).count();
+        self.disk.counts.waited += u64::from(ready < self.journal.len());
+        ready
+    }
+
     fn end_journal_sync(&mut self) {
         let Some(sync) = self.journal_sync.take() else { return };
         if self.faults.failing {
             return self.fail();
         }
         self.disk.counts.journal_syncs += 1;
+        self.disk.begin_group();
         for _ in 0..sync.jobs {
             let job = self.apply_journal();
             let (end, ordinal) = (self.disk.end(), self.disk.ordinal());
@@ -249,7 +253,6 @@ impl Memory {
                 unreachable!("not a job of the journal")
             }
         }
-        self.disk.record();
         self.disk.apply(job, usize::MAX);
         self.journal_done = id;
         id
@@ -257,7 +260,8 @@ impl Memory {
 
     fn end_archive_sync(&mut self) {
         let Some(sync) = self.archive_sync.take() else { return };
-        if self.faults.failing {
+        if self.faults.failing || self.faults.full {
+            self.disk.counts.full += u64::from(self.faults.full);
             return self.fail();
         }
         self.disk.counts.archive_syncs += 1;

@@ -38,6 +38,7 @@ fn run(seed: u64) {
         let (mut memory, expected) = Memory::open(disk, Time(0), Faults::default(), seed);
         // Not `assert_eq`: two whole stores are too much to read.
         for (part, same) in [
+            ("condition", found.condition == expected.condition),
             ("promise", found.promise == expected.promise),
             ("view", found.view == expected.view),
             ("configuration", found.configuration == expected.configuration),

@@ -3,6 +3,13 @@
 //! Three ways lead there (see `link`): *broadcast* messages are reliable and in order within a view;
 //! *notes* are small, may be lost or come twice, and are said again until they are answered; *stream*
 //! messages are bulk, reliable and in order between two boots.
+//!
+//! A message begins with its kind. A newer version of the same protocol may add kinds, and fields behind
+//! the last one: an unknown kind is dropped and counted, what follows the known fields is ignored. So
+//! replicas can be upgraded one at a time. `Body` is the exception: it has no end of its own.
+
+#[cfg(test)]
+mod tests;
 
 use super::admission::ClusterChange;
 use super::notice::Notice;
@@ -26,6 +33,21 @@ const POSITIONS_MAX: usize = 64;
 
 /// The most pieces that a snapshot may have: 48 GiB of state.
 pub const PIECES_MAX: usize = 1 << 20;
+
+/// Why a message can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is not what its kind should be.
+    Malformed,
+    /// It is of a kind that this build does not know: a newer replica sent it.
+    Unknown(u8),
+}
+
+impl From<Malformed> for Unread {
+    fn from(_: Malformed) -> Unread {
+        Unread::Malformed
+    }
+}
 
 /// What the next sequencer says: slot `slot` holds these requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -216,10 +238,13 @@ impl Message {
                 for (origin, count) in &s.takes {
                     w.member(*origin).u64(*count);
                 }
-                if let Some(notice) = &s.notice {
-                    notice.encode(w);
+                match &s.notice {
+                    None => w.u8(0),
+                    Some(notice) => {
+                        notice.encode(w);
+                        w
+                    }
                 }
-                w
             }
             Message::Begin(ballot) => w.u8(3).ballot(*ballot),
             Message::Heartbeat(h) => w
@@ -277,17 +302,17 @@ impl Message {
         };
     }
 
-    /// Reads a message that takes up all of `bytes`.
-    pub fn decode(bytes: Bytes) -> Result<Message, Malformed> {
+    /// Reads a message; what a newer version has added to it is left out.
+    pub fn decode(bytes: Bytes) -> Result<Message, Unread> {
         let mut r = Reader::new(bytes);
-        let message = match r.u8()? {
-            1 => return Ok(Message::Body(r.rest())),
+        Ok(match r.u8()? {
+            1 => Message::Body(r.rest()),
             2 => Message::Sequence(Sequence {
                 slot: r.slot()?,
                 clock: SlotClock(r.u64()?),
                 digest: r.digest()?,
                 takes: read_takes(&mut r)?,
-                notice: if r.remaining() > 0 { Some(Notice::decode(&mut r)?) } else { None },
+                notice: Notice::decode_any(&mut r)?,
             }),
             3 => Message::Begin(r.ballot()?),
             4 => Message::Heartbeat(Heartbeat {
@@ -341,9 +366,8 @@ impl Message {
             20 => Message::WantChange(r.u64()?, ClusterChange::decode(&mut r)?),
             21 => Message::Removed(StoreId(r.array()?), r.u64()?),
             22 => Message::Older(StoreId(r.array()?)),
-            _ => return Err(Malformed),
-        };
-        if r.remaining() == 0 { Ok(message) } else { Err(Malformed) }
+            kind => return Err(Unread::Unknown(kind)),
+        })
     }
 }
 

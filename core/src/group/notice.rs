@@ -39,9 +39,15 @@ impl Notice {
 
     /// Reads a notice.
     pub fn decode(r: &mut Reader) -> Result<Notice, Malformed> {
+        Notice::decode_any(r)?.ok_or(Malformed)
+    }
+
+    /// Reads a notice, or a nought where there is none.
+    pub fn decode_any(r: &mut Reader) -> Result<Option<Notice>, Malformed> {
         match r.u8()? {
-            1 => Ok(Notice::Change(r.configuration()?)),
-            2 => Ok(Notice::Seal(r.configuration()?)),
+            0 => Ok(None),
+            1 => Ok(Some(Notice::Change(r.configuration()?))),
+            2 => Ok(Some(Notice::Seal(r.configuration()?))),
             _ => Err(Malformed),
         }
     }

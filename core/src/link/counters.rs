@@ -31,6 +31,8 @@ pub enum Count {
     OtherEpoch,
     /// Left aside: frames of a stream to another boot of this member.
     OtherBoot,
+    /// Left aside: frames that only a newer version knows.
+    FramesUnknown,
     /// Left aside: a cell that was here before.
     CellsAgain,
     /// Cells that came in.
@@ -60,7 +62,7 @@ pub enum Count {
 }
 
 /// All of them with the names that metrics use, in the order of the variants.
-const NAMES: [(Count, &str); 27] = [
+const NAMES: [(Count, &str); 28] = [
     (Count::RefusedLength, "refused_length"),
     (Count::RefusedVersion, "refused_version"),
     (Count::RefusedCluster, "refused_cluster"),
@@ -75,6 +77,7 @@ const NAMES: [(Count, &str); 27] = [
     (Count::RefusedStream, "refused_stream"),
     (Count::OtherEpoch, "other_epoch"),
     (Count::OtherBoot, "other_boot"),
+    (Count::FramesUnknown, "frames_unknown"),
     (Count::CellsAgain, "cells_again"),
     (Count::CellsReceived, "cells_received"),
     (Count::CellsSent, "cells_sent"),

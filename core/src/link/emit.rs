@@ -8,7 +8,7 @@
 use super::incoming::Incoming;
 use super::options::{HELLO_EVERY, HELLO_JITTER, RANGES_MAX, RESEND_MAX};
 use super::outgoing::{Outgoing, slab};
-use super::packet::{self, CELL_HEAD, HEADER, Kind, TAIL_MAX, TO};
+use super::packet::{self, CELL_HEAD, HEADER, Kind, Stamp, TAIL_MAX, TO, Versions};
 use super::peer::{Pair, Peer};
 use super::{Count, Epoch, Event, Link, Options};
 use crate::ids::{MemberId, MemberSet};
@@ -57,8 +57,8 @@ impl Link {
     /// Closes the open cell of the broadcast stream and sends it.
     pub(super) fn ship_broadcast(&mut self) {
         self.write_tail(false, None);
-        self.number += 1;
-        let packet = self.out.close(self.number, self.epoch.0, &self.tail);
+        let stamp = self.stamp();
+        let packet = self.out.close(stamp, &self.tail);
         let wait = self.peers.iter().filter(|p| self.members.contains(p.member)).map(|p| p.pace.probe()).max();
         self.out.watch(self.now, wait.unwrap_or(Span::ZERO));
         self.counters.add(Count::CellsSent);
@@ -68,10 +68,10 @@ impl Link {
     /// Closes the open cell of the stream to one peer and sends it.
     pub(super) fn ship_stream(&mut self, at: usize) {
         self.write_tail(false, Some(at));
+        let stamp = self.stamp();
         let peer = &mut self.peers[at];
         let Some(pair) = &mut peer.pair else { return };
-        self.number += 1;
-        let packet = pair.out.close(self.number, self.epoch.0, &self.tail);
+        let packet = pair.out.close(stamp, &self.tail);
         pair.out.watch(self.now, peer.pace.probe());
         let to = MemberSet::of(peer.member);
         self.counters.add(Count::CellsSent);
@@ -196,7 +196,7 @@ impl Link {
     /// Sends what is due to one peer alone: nacks, the probe of its stream, an answer, a greeting.
     fn send_own(&mut self, at: usize) {
         let now = self.now;
-        let Link { peers, counters, body, nudged, chance, .. } = self;
+        let Link { peers, counters, body, nudged, chance, options, .. } = self;
         let peer = &mut peers[at];
         let mut wanted = peer.answer;
         let mut missing = [(0, 0); RANGES_MAX];
@@ -228,6 +228,7 @@ impl Link {
         }
         if peer.is_strange() && peer.hello_at <= now {
             packet::put_hello(body);
+            packet::put_versions(body, options.speaks);
             peer.hello_at = now + HELLO_EVERY + Span(chance.below(HELLO_JITTER.0));
             wanted = true;
         }
@@ -298,10 +299,24 @@ impl Link {
             let rest = datagram_max - self.slab.len();
             packet::put_padding(&mut self.slab, rest);
         }
-        self.number += 1;
-        packet::seal_header(&mut self.slab, self.number, self.epoch.0);
+        let stamp = self.stamp();
+        packet::stamp(&mut self.slab, stamp);
         let packet = self.slab.split().freeze();
         self.post(to, packet);
+    }
+
+    /// What goes into the header of the next packet.
+    fn stamp(&mut self) -> Stamp {
+        self.number += 1;
+        Stamp { version: self.version(), number: self.number, epoch: self.epoch.0 }
+    }
+
+    /// The newest version that all peers have said to speak; the oldest while one of them has said nothing.
+    fn version(&self) -> u8 {
+        let Versions { oldest, newest } = self.options.speaks;
+        let said = |peer: &Peer| peer.speaks.map_or(oldest, |speaks| speaks.newest);
+        let shared = self.peers.iter().filter(|peer| peer.admitted).map(said).min();
+        shared.unwrap_or(newest).clamp(oldest, newest)
     }
 
     /// Hands out a packet; its receivers have our marks with it.

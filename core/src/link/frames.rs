@@ -4,8 +4,8 @@
 
 use super::options::{RANGES_MAX, TRAILER_MAX};
 use super::packet::{
-    CELL, CHALLENGE, ECHO, HEAD, HEADER, HELLO, Kind, MARKS, NACK, NOTE, PADDING, PROBE, PROOF, STREAM_CELL,
-    STREAM_HEAD, STREAM_MARK, STREAM_NACK, TO_BOOT, TRAILER, VARINT_MAX,
+    CELL, CHALLENGE, ECHO, HEAD, HEADER, HELLO, Kind, MARKS, NACK, NOTE, PADDING, PROBE, PROOF, SKIPPED_FROM,
+    STREAM_CELL, STREAM_HEAD, STREAM_MARK, STREAM_NACK, TO_BOOT, TRAILER, VARINT_MAX, VERSIONS, Versions,
 };
 use crate::ids::{BootId, MEMBERS_MAX, MemberId};
 use core::ops::Range;
@@ -43,6 +43,10 @@ pub(super) enum Frame {
     Echo { stamp: u64 },
     /// The sender believes no boot of the reader: say something.
     Hello,
+    /// The versions that the sender speaks.
+    Versions(Versions),
+    /// Something that a newer sender says and this build does not know.
+    Unknown,
     /// Zeros up to the end, to try the path with a full datagram.
     Padding,
 }
@@ -99,6 +103,11 @@ impl<'a> Frames<'a> {
             PADDING => {
                 r.at = r.bytes.len();
                 Frame::Padding
+            }
+            VERSIONS => Frame::Versions(Versions { oldest: r.u8()?, newest: r.u8()? }),
+            SKIPPED_FROM.. => {
+                r.body16()?;
+                Frame::Unknown
             }
             _ => return Err(Malformed),
         })
@@ -228,7 +237,7 @@ mod tests {
     /// One packet with every frame in it.
     fn full() -> Vec<u8> {
         let mut packet = opening(ClusterId([7; 16]), member(3), BootId([9; 16])).to_vec();
-        seal_header(&mut packet, 5, 6);
+        stamp(&mut packet, Stamp { version: 1, number: 5, epoch: 6 });
         put_to(&mut packet, 77);
         packet.put_slice(&cell_head(Kind::Broadcast, 300, 2));
         packet.put_slice(b"ab");
@@ -246,6 +255,8 @@ mod tests {
         put_probe(&mut packet, 1_000);
         put_echo(&mut packet, 1_000);
         put_hello(&mut packet);
+        put_versions(&mut packet, Versions { oldest: 1, newest: 3 });
+        packet.put_slice(&[200, 2, 0, 7, 7]);
         put_padding(&mut packet, 20);
         packet
     }
@@ -254,12 +265,12 @@ mod tests {
     fn what_was_written_is_read() {
         let packet = full();
         let header = Header::read(&packet).unwrap();
-        assert_eq!(header.version, VERSION);
+        assert_eq!(header.version, 1);
         assert_eq!(header.cluster, cluster_tag(ClusterId([7; 16])));
         assert_eq!((header.sender, header.boot), (3, BootId([9; 16])));
         assert_eq!((header.number, header.epoch), (5, 6));
         let frames = read(&packet).unwrap();
-        assert_eq!(frames.len(), 17);
+        assert_eq!(frames.len(), 19);
         assert_eq!(frames[0], Frame::To { boot: 77 });
         let Frame::Cell { kind: Kind::Broadcast, number: 300, body } = frames[1].clone() else { panic!() };
         assert_eq!(&packet[body], b"ab");
@@ -267,7 +278,9 @@ mod tests {
         let Frame::Nack { kind: Kind::Broadcast, ranges: r } = frames[5].clone() else { panic!() };
         assert!(ranges(&packet[r]).eq([(1, 1), (1_000, 1_003)]));
         assert_eq!(frames[7], Frame::Head { kind: Kind::Broadcast, number: u64::MAX });
-        assert_eq!(frames[16], Frame::Padding);
+        assert_eq!(frames[16], Frame::Versions(Versions { oldest: 1, newest: 3 }));
+        assert_eq!(frames[17], Frame::Unknown, "it is skipped, by its length");
+        assert_eq!(frames[18], Frame::Padding);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a link is told once, and every bound and span that it works with, each with its reason.
 
+use super::packet::{SPOKEN, Versions};
 use crate::ids::{BootId, ClusterId, MemberId};
 use crate::time::Span;
 
@@ -77,6 +78,8 @@ pub struct Options {
     pub cluster: ClusterId,
     /// This run of the replica.
     pub boot: BootId,
+    /// The versions of the protocol that it speaks.
+    pub speaks: Versions,
     /// The largest datagram to send, in bytes.
     pub datagram_max: usize,
     /// What bodies may fill of the ring, in bytes.
@@ -94,6 +97,7 @@ impl Options {
             me,
             cluster,
             boot,
+            speaks: SPOKEN,
             datagram_max: DATAGRAM_MAX,
             window_bytes: WINDOW_BYTES,
             stream_window_bytes: STREAM_WINDOW_BYTES,

@@ -10,7 +10,7 @@
 
 use super::options::{CELL_COST, PROBE_MAX};
 use super::pace::Pace;
-use super::packet::{CELL_HEAD, Kind, cell_head, put_varint, seal_header, varint_length};
+use super::packet::{CELL_HEAD, Kind, Stamp, cell_head, put_varint, stamp, varint_length};
 use crate::ids::{MemberId, MemberSet};
 use crate::time::{Span, Time};
 use alloc::collections::VecDeque;
@@ -133,14 +133,14 @@ impl Outgoing {
     }
 
     /// Closes the open cell: the packet that carries it, with `tail` behind the cell.
-    pub(super) fn close(&mut self, packet_number: u64, epoch: u64, tail: &[u8]) -> Bytes {
+    pub(super) fn close(&mut self, stamped: Stamp, tail: &[u8]) -> Bytes {
         assert!(!self.open.is_empty() && !self.accounts.is_empty());
         let number = self.head() + 1;
         let body_at = self.opening.len() + CELL_HEAD;
         let body_end = self.open.len();
         let length = u16::try_from(body_end - body_at).expect("a cell is shorter than cell_max");
         self.open[self.opening.len()..body_at].copy_from_slice(&cell_head(self.kind, number, length));
-        seal_header(&mut self.open, packet_number, epoch);
+        stamp(&mut self.open, stamped);
         self.open.put_slice(tail);
         let packet = self.open.split().freeze();
         let cell = packet.slice(body_at..body_end);
@@ -287,9 +287,11 @@ pub(super) fn slab(buffer: &mut BytesMut, packet_max: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::packet::{HEADER, opening};
+    use super::super::packet::{HEADER, Stamp, opening};
     use super::*;
     use crate::ids::{BootId, ClusterId};
+
+    const STAMP: Stamp = Stamp { version: 1, number: 1, epoch: 1 };
 
     fn member(n: u8) -> MemberId {
         MemberId::new(n).unwrap()
@@ -304,9 +306,9 @@ mod tests {
     fn send(stream: &mut Outgoing, message: &[u8]) {
         let mut rest = Unwritten::new(message);
         while !stream.write(&mut rest) {
-            stream.close(1, 1, b"");
+            stream.close(STAMP, b"");
         }
-        stream.close(1, 1, b"");
+        stream.close(STAMP, b"");
     }
 
     #[test]
@@ -343,12 +345,12 @@ mod tests {
             assert!(stream.write(&mut Unwritten::new(&[7; 100])));
         }
         assert!(!stream.write(&mut Unwritten::new(&[7; 100])), "it would be cut for little");
-        let packet = stream.close(1, 1, b"tail");
+        let packet = stream.close(STAMP, b"tail");
         assert_eq!(packet.len(), HEADER + CELL_HEAD + 909 + 4);
         let mut large = Unwritten::new(&[8; 2_500]);
         let mut cells = 1;
         while !stream.write(&mut large) {
-            stream.close(1, 1, b"");
+            stream.close(STAMP, b"");
             cells += 1;
         }
         assert_eq!(cells, 3);

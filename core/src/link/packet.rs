@@ -3,6 +3,10 @@
 //! ```text
 //! version 1 | cluster 8 | sender 1 | boot 16 | number 8 | epoch 8 | frame | frame | …
 //! ```
+//! The version is the newest that every peer has said to speak, so that replicas are upgraded one at a
+//! time. What a version may add without a new number: frames of [`SKIPPED_FROM`] and above, which have a
+//! length and are skipped by who does not know them.
+//!
 //! Fixed numbers are little-endian, counts and marks are LEB128. The header names the sender and its
 //! boot; `number` rises with every packet of that boot, so that a copy is known as one. Whether the
 //! header is true is the business of the seal around the datagram (`net`), which also keeps out
@@ -19,10 +23,12 @@ use crate::ids::{BootId, ClusterId, MEMBERS_MAX, MemberId};
 use bytes::BufMut;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The version of the peer protocol.
-pub(super) const VERSION: u8 = 1;
+/// The versions of the peer protocol that this build speaks.
+pub const SPOKEN: Versions = Versions { oldest: 1, newest: 1 };
+/// Frames of this kind and above have a length of two bytes behind the kind.
+pub(super) const SKIPPED_FROM: u8 = 64;
 /// The length of a header.
-pub(super) const HEADER: usize = 42;
+pub const HEADER: usize = 42;
 /// The length of a [`Frame::To`].
 pub(super) const TO: usize = 9;
 /// What precedes the bytes of a cell: type, number, length.
@@ -37,6 +43,8 @@ const MARK_LENGTH: usize = 5;
 pub(super) const TAIL_MAX: usize =
     (2 + (MEMBERS_MAX - 1) * (1 + MARK_LENGTH)) + 3 * (1 + MARK_LENGTH) + (2 + TRAILER_MAX);
 
+const SENDER_AT: usize = 9;
+const BOOT_AT: usize = 10;
 const NUMBER_AT: usize = 26;
 const EPOCH_AT: usize = 34;
 
@@ -57,6 +65,35 @@ pub(super) const PROBE: u8 = 14;
 pub(super) const ECHO: u8 = 15;
 pub(super) const HELLO: u8 = 16;
 pub(super) const PADDING: u8 = 17;
+pub(super) const VERSIONS: u8 = 18;
+
+/// The versions of the protocol that somebody speaks, the oldest to the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// The oldest.
+    pub oldest: u8,
+    /// The newest.
+    pub newest: u8,
+}
+
+/// What names a packet for ever: nobody makes two of the same name. The seal around it hangs on that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketName {
+    /// The number of the member that made it.
+    pub sender: u8,
+    /// The boot that made it.
+    pub boot: BootId,
+    /// Its number within that boot.
+    pub number: u64,
+}
+
+/// What is written into the header of a packet when it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) version: u8,
+    pub(super) number: u64,
+    pub(super) epoch: u64,
+}
 
 /// What a packet opens with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,20 +125,20 @@ pub(super) fn boot_tag(boot: BootId) -> u64 {
     xxh3_64(&boot.0)
 }
 
-/// The header of a packet whose number and epoch are still to come, see [`seal_header`].
+/// The header of a packet that is still to be stamped, see [`stamp`].
 pub(super) fn opening(cluster: ClusterId, sender: MemberId, boot: BootId) -> [u8; HEADER] {
     let mut header = [0; HEADER];
-    header[0] = VERSION;
-    header[1..9].copy_from_slice(&cluster_tag(cluster));
-    header[9] = sender.number();
-    header[10..NUMBER_AT].copy_from_slice(&boot.0);
+    header[1..SENDER_AT].copy_from_slice(&cluster_tag(cluster));
+    header[SENDER_AT] = sender.number();
+    header[BOOT_AT..NUMBER_AT].copy_from_slice(&boot.0);
     header
 }
 
-/// Writes number and epoch into the header of `packet`.
-pub(super) fn seal_header(packet: &mut [u8], number: u64, epoch: u64) {
-    packet[NUMBER_AT..EPOCH_AT].copy_from_slice(&number.to_le_bytes());
-    packet[EPOCH_AT..HEADER].copy_from_slice(&epoch.to_le_bytes());
+/// Writes version, number and epoch into the header of `packet`.
+pub(super) fn stamp(packet: &mut [u8], stamp: Stamp) {
+    packet[0] = stamp.version;
+    packet[NUMBER_AT..EPOCH_AT].copy_from_slice(&stamp.number.to_le_bytes());
+    packet[EPOCH_AT..HEADER].copy_from_slice(&stamp.epoch.to_le_bytes());
 }
 
 /// The head of a cell.
@@ -193,6 +230,12 @@ pub(super) fn put_hello(into: &mut impl BufMut) {
     into.put_u8(HELLO);
 }
 
+pub(super) fn put_versions(into: &mut impl BufMut, versions: Versions) {
+    into.put_u8(VERSIONS);
+    into.put_u8(versions.oldest);
+    into.put_u8(versions.newest);
+}
+
 pub(super) fn put_padding(into: &mut impl BufMut, length: usize) {
     into.put_u8(PADDING);
     into.put_bytes(0, length.saturating_sub(1));
@@ -212,6 +255,21 @@ pub(super) fn put_varint(into: &mut impl BufMut, mut value: u64) {
 pub(super) fn varint_length(value: usize) -> usize {
     let bits = (usize::BITS - (value | 1).leading_zeros()) as usize;
     bits.div_ceil(7)
+}
+
+impl Versions {
+    /// Whether this is one of them.
+    pub fn contains(self, version: u8) -> bool {
+        (self.oldest..=self.newest).contains(&version)
+    }
+}
+
+impl PacketName {
+    /// The name of a packet; none if it is shorter than a header.
+    pub fn read(packet: &[u8]) -> Option<PacketName> {
+        let header = Header::read(packet).ok()?;
+        Some(PacketName { sender: header.sender, boot: header.boot, number: header.number })
+    }
 }
 
 impl Header {

@@ -4,6 +4,7 @@ use super::boots::Boots;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::pace::Pace;
+use super::packet::Versions;
 use crate::ids::MemberId;
 use crate::time::Time;
 
@@ -15,6 +16,8 @@ pub(super) struct Peer {
     /// streams go on where they were when it comes back with the same boot.
     pub(super) admitted: bool,
     pub(super) boots: Boots,
+    /// The versions that its believed boot has said to speak.
+    pub(super) speaks: Option<Versions>,
     pub(super) pace: Pace,
     /// The streams between its believed boot and ours.
     pub(super) pair: Option<Pair>,
@@ -54,6 +57,7 @@ impl Peer {
             member,
             admitted: false,
             boots: Boots::default(),
+            speaks: None,
             pace: Pace::default(),
             pair: None,
             broadcast: Incoming::default(),

@@ -9,7 +9,7 @@ use super::frames::{Frame, Frames, ranges};
 use super::incoming::Taken;
 use super::options::{DATAGRAM_LIMIT, MARK_AFTER, MARK_CELLS, RESEND_MAX};
 use super::outgoing::Marked;
-use super::packet::{self, HEADER, Header, Kind, VERSION};
+use super::packet::{self, HEADER, Header, Kind};
 use super::{Count, Epoch, Event, Link};
 use crate::ids::{BootId, MemberId};
 use crate::time::{Span, Time};
@@ -45,7 +45,7 @@ impl Link {
             return Err(Count::RefusedLength);
         }
         let header = Header::read(datagram).map_err(|_| Count::RefusedLength)?;
-        if header.version != VERSION {
+        if !self.options.speaks.contains(header.version) {
             return Err(Count::RefusedVersion);
         }
         if header.cluster != self.cluster_tag {
@@ -79,6 +79,7 @@ impl Link {
     /// A packet of a boot that is not believed.
     fn take_unbelieved(&mut self, at: usize, header: &Header, frames: Frames<'_>) -> Result<(), Count> {
         let mut wrong_proof = false;
+        let mut speaks = None;
         for frame in frames.flatten() {
             match frame {
                 Frame::Challenge { boot, nonce } if boot == self.options.boot => self.send_proof(at, nonce),
@@ -86,12 +87,14 @@ impl Link {
                     let peer = &mut self.peers[at];
                     match peer.boots.prove(self.now, header.boot, nonce, header.number) {
                         Some(round_trip) => {
+                            peer.speaks = speaks;
                             self.believe(at, round_trip);
                             return Ok(());
                         }
                         None => wrong_proof = true,
                     }
                 }
+                Frame::Versions(versions) => speaks = Some(versions),
                 Frame::Challenge { .. }
                 | Frame::Cell { .. }
                 | Frame::To { .. }
@@ -104,6 +107,7 @@ impl Link {
                 | Frame::Probe { .. }
                 | Frame::Echo { .. }
                 | Frame::Hello
+                | Frame::Unknown
                 | Frame::Padding => {}
             }
         }
@@ -179,6 +183,8 @@ impl Link {
                     self.peers[at].pace.measured(self.now.since(Time(stamp)));
                 }
                 Frame::Hello => self.peers[at].answer = true,
+                Frame::Versions(versions) => self.peers[at].speaks = Some(versions),
+                Frame::Unknown => self.counters.add(Count::FramesUnknown),
                 Frame::Padding => self.peers[at].full_size_at = Some(self.now),
             }
         }
@@ -307,12 +313,14 @@ impl Link {
     fn send_challenge(&mut self, at: usize, boot: BootId, nonce: u64) {
         self.counters.add(Count::ChallengesSent);
         self.body.clear();
+        packet::put_versions(&mut self.body, self.options.speaks);
         packet::put_challenge(&mut self.body, boot, nonce);
         self.send_to_peer(at);
     }
 
     fn send_proof(&mut self, at: usize, nonce: u64) {
         self.body.clear();
+        packet::put_versions(&mut self.body, self.options.speaks);
         packet::put_proof(&mut self.body, nonce);
         self.send_to_peer(at);
     }

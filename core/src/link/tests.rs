@@ -5,6 +5,7 @@ mod delivery;
 mod epochs;
 mod hostile;
 mod repair;
+mod versions;
 
 use super::*;
 use crate::ids::ClusterId;

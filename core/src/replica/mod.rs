@@ -9,7 +9,7 @@ mod event;
 pub use event::Event;
 
 use crate::chance::Chance;
-use crate::group::message::Message;
+use crate::group::message::{Message, Unread};
 use crate::group::{self, Delivery, Group, Timing, content};
 use crate::ids::{BootId, ClusterId, MemberId, MemberSet};
 use crate::link::{self, Epoch, Link};
@@ -286,12 +286,14 @@ impl<M: Machine> Replica<M> {
                 link::Event::Trailer { from, epoch, bytes } => self.group.on_trailer(from, epoch.0, bytes),
                 link::Event::Broadcast { from, message } => match Message::decode(message) {
                     Ok(message) => self.group.broadcast(now, from, message),
-                    Err(_) => self.refuse("malformed broadcast message"),
+                    Err(Unread::Malformed) => self.refuse("malformed broadcast message"),
+                    Err(Unread::Unknown(_)) => self.refuse("broadcast message of a newer version"),
                 },
                 link::Event::Stream { from, message } | link::Event::Note { from, message } => {
                     match Message::decode(message) {
                         Ok(message) => self.group.message(now, from, message),
-                        Err(_) => self.refuse("malformed message"),
+                        Err(Unread::Malformed) => self.refuse("malformed message"),
+                        Err(Unread::Unknown(_)) => self.refuse("message of a newer version"),
                     }
                 }
             }

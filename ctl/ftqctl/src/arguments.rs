@@ -2,8 +2,10 @@
 
 use argh::FromArgs;
 use ftq_client::QueueId;
+use ftq_net::keys::Role;
 use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
 /// Works with a durable queue.
 ///
@@ -35,6 +37,7 @@ pub(crate) enum Command {
     Destroy(Destroy),
     GetId(GetId),
     Status(Status),
+    Key(Key),
 }
 
 /// Make a queue, and print its id. If the label is taken, print the id of the queue that has it.
@@ -112,6 +115,36 @@ pub(crate) struct GetId {
 #[argh(subcommand, name = "status")]
 pub(crate) struct Status {}
 
+/// Keys for replicas and clients.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "key")]
+pub(crate) struct Key {
+    #[argh(subcommand)]
+    pub(crate) command: KeyCommand,
+}
+
+#[derive(Debug, FromArgs)]
+#[argh(subcommand)]
+pub(crate) enum KeyCommand {
+    New(KeyNew),
+}
+
+/// Draw a new key: one that the replicas of a cluster share, or, with a name and a role, one for clients.
+/// Add its line to a file that nobody else can read, or print it.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "new")]
+pub(crate) struct KeyNew {
+    /// file to add the key to; it is made if it is not there
+    #[argh(option, arg_name = "file")]
+    pub(crate) file: Option<PathBuf>,
+    /// make a key for clients, with this name
+    #[argh(option, arg_name = "name")]
+    pub(crate) client: Option<String>,
+    /// what clients with this key may do: read, write (default) or admin
+    #[argh(option, from_str_fn(role))]
+    pub(crate) role: Option<Role>,
+}
+
 /// A queue, by its label or as @id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum QueueName {
@@ -156,6 +189,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         ));
     };
     Ok(address)
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::parse(text).ok_or_else(|| format!("{text}: a role is read, write or admin"))
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

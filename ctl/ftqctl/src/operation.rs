@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::arguments::{Arguments, Command, QueueName};
-use crate::status;
+use crate::{key, status};
 use ftq_client::{Blocking, Error, Options, QueueId};
 use std::io::{self, Write};
 use std::time::Duration;
@@ -10,6 +10,9 @@ use std::time::Duration;
 /// Performs the command.
 pub(crate) fn perform(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { server, timeout, command } = arguments;
+    if let Command::Key(it) = &command {
+        return key::perform(&it.command);
+    }
     let options = Options { servers: server, timeout: Duration::from_secs_f64(timeout), ..Options::default() };
     if let Command::Status(_) = command {
         return status::show(&options);
@@ -45,7 +48,7 @@ pub(crate) fn perform(arguments: Arguments) -> Result<(), Failure> {
             let ids = client.get_ids(&it.name, it.count).map_err(named(&it.name))?;
             ids.into_iter().try_for_each(say)
         }
-        Command::Status(_) => Ok(()),
+        Command::Status(_) | Command::Key(_) => Ok(()),
     }
 }
 

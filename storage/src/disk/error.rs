@@ -81,11 +81,6 @@ impl fmt::Display for OpenError {
                 write!(f, "the store belongs to cluster {found:?}: give each cluster a directory of its own")
             }
             OpenError::Damaged { part, what } => {
-                let part = match part {
-                    Part::Identity => "identity file",
-                    Part::Journal => "journal",
-                    Part::Archive => "archive",
-                };
                 write!(
                     f,
                     "the store's {part} is damaged: {what}. Its promises can't be trusted any more: \
@@ -95,6 +90,16 @@ impl fmt::Display for OpenError {
             OpenError::Options(what) => write!(f, "{what}"),
             OpenError::Io { doing, path, error } => write!(f, "can't {doing} {}: {error}", path.display()),
         }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Part::Identity => "identity file",
+            Part::Journal => "journal",
+            Part::Archive => "archive",
+        })
     }
 }
 

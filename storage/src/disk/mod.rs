@@ -20,10 +20,12 @@ mod error;
 mod identity;
 mod journal;
 mod outlet;
+mod verify;
 mod writer;
 
 pub use error::{OpenError, Part};
 pub use identity::Identity;
+pub use verify::{Finding, verify};
 
 use crate::{Done, Store};
 use archive::Archive;
@@ -86,6 +88,7 @@ impl DiskStore {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<(DiskStore, Opened), OpenError> {
         let directory = Directory::lock(directory)?;
+        verify::clean_up(&directory)?;
         let identity = identify(&directory, options)?;
         let boot = u64::from_le_bytes(random()?);
         let archive = Archive::open(&directory.at(ARCHIVE), identity.salt)?;
@@ -101,7 +104,7 @@ impl DiskStore {
             store,
             promise,
             view,
-            configuration,
+            configuration: configuration.or_else(|| snapshot.as_ref().map(|snapshot| snapshot.configuration.clone())),
             snapshot,
             delivered,
             tail,

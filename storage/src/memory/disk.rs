@@ -1,12 +1,14 @@
 //! What a simulated disk holds, and what each job does to it once it is durable.
 //!
-//! Always: the log has no hole; `base <= snapshot <= delivered <= end`, where the snapshot is the
-//! newest durable one (or slot 0); a job is in here whole, or an `Append` with its first slots only.
+//! Always: in a whole store the accepted slots of the journal follow the delivered ones of the archive, and
+//! none is missing between; a job is in here whole, or an `Append`, a `CatchUp` or a `Deliver` with its first
+//! slots only.
 
 use super::faults::Counts;
+use super::{Archive, Journal, Point};
+use ftq_core::chance::Chance;
 use ftq_core::ids::{Ballot, Configuration, Digest, Slot, StoreId, View};
-use ftq_core::store::{Condition, Fetch, Fetched, Heard, Job, Mark, Opened, SlotRecord, Snapshot};
-use std::collections::VecDeque;
+use ftq_core::store::{Condition, Fetch, Fetched, Job, Opened, SlotRecord};
 
 /// A slot that has become durable together with the log view: what a mark may claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,18 +24,15 @@ pub struct Fact {
 /// A disk. A clone of it is an old copy of the directory.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    store: StoreId,
-    ordinal: u64,
-    promise: Ballot,
-    view: View,
-    configuration: Option<Configuration>,
-    snapshot: Option<Snapshot>,
-    /// The slot below the first one that is kept.
-    base: Slot,
-    slots: VecDeque<SlotRecord>,
-    delivered: Slot,
-    heard: Vec<Heard>,
-    facts: Vec<Fact>,
+    pub(super) store: StoreId,
+    pub(super) journal: Journal,
+    pub(super) archive: Archive,
+    /// The journal is lost, and nobody has noticed so far.
+    pub(super) lost_journal: bool,
+    /// A journal was lost, and no view was installed since.
+    pub(super) forgetful: bool,
+    pub(super) forgotten: bool,
+    pub(super) facts: Vec<Fact>,
     pub(super) counts: Counts,
 }
 
@@ -42,127 +41,145 @@ impl Disk {
     pub fn create(store: StoreId) -> Disk {
         Disk {
             store,
-            ordinal: 0,
-            promise: Ballot::default(),
-            view: View::default(),
-            configuration: None,
-            snapshot: None,
-            base: Slot(0),
-            slots: VecDeque::new(),
-            delivered: Slot(0),
-            heard: Vec::new(),
+            journal: Journal::default(),
+            archive: Archive::default(),
+            lost_journal: false,
+            forgetful: false,
+            forgotten: false,
             facts: Vec::new(),
             counts: Counts::default(),
         }
     }
 
-    /// One more record of the journal.
-    pub(super) fn record(&mut self) {
-        self.ordinal += 1;
+    /// The journal's sync begins with a mark that tells of what was synced before.
+    pub(super) fn begin_group(&mut self) {
+        self.journal.begin_group(self.archive.end);
     }
 
-    /// The number of the last record.
-    pub fn ordinal(&self) -> u64 {
-        self.ordinal
-    }
-
-    /// Makes a job durable. Of an `Append` only the first `slots_max` slots.
+    /// Makes a job durable. Of slots only the first `slots_max`.
     pub(super) fn apply(&mut self, job: Job, slots_max: usize) {
         match job {
-            Job::Append { generation: _, slots } => self.append(slots.into_iter().take(slots_max)),
+            Job::Append { generation: _, slots } => {
+                self.journal.record(false);
+                self.append(slots.into_iter().take(slots_max));
+            }
             Job::Promise { ballot } => {
-                self.promise = self.promise.max(ballot);
+                self.journal.promise = self.journal.promise.max(ballot);
+                self.journal.record(true);
                 self.counts.promises += 1;
             }
             Job::Install { generation: _, view, configuration, keep, slots } => {
                 self.install(view, configuration, keep, slots);
+                self.journal.record(true);
+                self.forgetful = false;
             }
-            Job::CatchUp { generation: _, slots } => self.catch_up(slots),
-            Job::Adopt { generation: _, snapshot } => self.adopt(snapshot),
-            Job::Deliver { upto } => self.delivered = self.delivered.max(upto.min(self.end())),
+            Job::CatchUp { generation: _, slots } => {
+                self.catch_up(slots.into_iter().take(slots_max).collect());
+                self.journal.record(false);
+            }
+            Job::Adopt { generation: _, snapshot } => {
+                self.counts.adopted += 1;
+                let configuration = snapshot.configuration.clone();
+                self.archive.adopt(snapshot);
+                self.rebase(Some(configuration));
+                self.journal.record(true);
+            }
+            Job::Deliver { upto } => self.deliver(upto, slots_max),
             Job::Snapshot { snapshot } => {
                 self.counts.snapshots += 1;
-                if snapshot.slot > self.snapshot_slot() {
-                    assert!(snapshot.slot <= self.delivered, "a snapshot covers only delivered slots");
-                    self.snapshot = Some(snapshot);
-                }
+                self.archive.save(snapshot);
             }
-            Job::Heard { marks } => self.heard = marks,
-            Job::Cut { below } => {
-                assert!(below <= self.snapshot_slot().next(), "a snapshot covers what is cut off");
-                while self.base.next() < below {
-                    self.slots.pop_front();
-                    self.base = self.base.next();
-                    self.counts.trimmed += 1;
-                }
-            }
+            Job::Heard { marks } => self.archive.heard = marks,
+            Job::Cut { below } => self.counts.trimmed += self.archive.cut(below),
         }
     }
 
     fn append(&mut self, slots: impl Iterator<Item = SlotRecord>) {
         for record in slots {
-            self.facts.push(Fact { view: self.view.ballot, slot: record.slot, digest: record.digest });
+            self.facts.push(Fact { view: self.log_view(), slot: record.slot, digest: record.digest });
             self.counts.appended += 1;
-            self.push(record);
+            self.journal.push(record);
         }
     }
 
     /// All of the log moves to the new view; the facts leave out what was delivered before, which is
     /// committed anyway.
     fn install(&mut self, view: View, configuration: Configuration, keep: Slot, slots: Vec<SlotRecord>) {
-        assert!(keep >= self.base, "an install builds on a slot that is there");
+        assert!(keep >= self.base(), "an install builds on a slot that is there");
         assert!(keep <= self.end(), "an install builds on a slot that is there");
         self.counts.installs += 1;
         self.counts.cut_by_install += self.truncate(keep);
-        self.view = view;
-        self.configuration = Some(configuration);
-        slots.into_iter().for_each(|record| self.push(record));
-        let above = self.delivered.next().min(self.end()).max(self.base.next());
+        self.journal.view = view;
+        self.journal.configuration = Some(configuration);
+        slots.into_iter().for_each(|record| self.journal.push(record));
+        let above = self.delivered().next().min(self.end()).max(self.base().next());
         for slot in above.0..=self.end().0 {
             let digest = self.digest_at(Slot(slot)).expect("a slot above the base is there");
-            self.facts.push(Fact { view: self.view.ballot, slot: Slot(slot), digest });
+            self.facts.push(Fact { view: self.log_view(), slot: Slot(slot), digest });
         }
     }
 
+    /// Slots that others have committed go into the archive, and with them those that were accepted below.
     fn catch_up(&mut self, slots: Vec<SlotRecord>) {
         self.counts.catch_ups += 1;
-        for record in slots {
-            let slot = record.slot;
-            if slot > self.base && self.digest_at(slot) != Some(record.digest) {
-                self.counts.cut_by_catch_up += self.truncate(slot.previous());
-                self.push(record);
-            }
-            self.delivered = self.delivered.max(slot);
+        let differs = |record: &&SlotRecord| {
+            record.slot > self.base() && self.digest_at(record.slot).is_some_and(|digest| digest != record.digest)
+        };
+        if let Some(slot) = slots.iter().find(differs).map(|record| record.slot) {
+            self.counts.cut_by_catch_up += self.truncate(slot.previous());
         }
+        let Some(first) = slots.first().map(|first| first.slot) else { return };
+        if slots.last().is_some_and(|last| last.slot > self.archive.end.slot) {
+            self.deliver(first.previous(), usize::MAX);
+        }
+        for record in slots {
+            if record.slot > self.archive.end.slot {
+                self.archive.push(record);
+            }
+        }
+        self.rebase(None);
     }
 
-    fn adopt(&mut self, snapshot: Snapshot) {
-        assert!(snapshot.slot >= self.delivered, "an adopted snapshot reaches beyond what was delivered");
-        self.counts.adopted += 1;
-        self.slots.clear();
-        self.base = snapshot.slot;
-        self.delivered = snapshot.slot;
-        self.configuration = Some(snapshot.configuration.clone());
-        self.snapshot = Some(snapshot);
+    /// Accepted slots up to `upto` move into the archive, at most so many.
+    fn deliver(&mut self, upto: Slot, slots_max: usize) {
+        let end = self.archive.end.slot;
+        let accepted = self.journal.above(end).take_while(|record| record.slot <= upto).take(slots_max);
+        accepted.cloned().collect::<Vec<_>>().into_iter().for_each(|record| self.archive.push(record));
     }
 
-    fn push(&mut self, record: SlotRecord) {
-        assert_eq!(record.slot, self.end().next(), "slots rise by one");
-        self.slots.push_back(record);
+    /// The journal follows an archive that did not grow out of it. If nothing accepted chains onto an adopted
+    /// snapshot, the cluster is the snapshot's.
+    fn rebase(&mut self, adopted: Option<Configuration>) {
+        let reaches_beyond = self.archive.end.slot > self.journal.base.slot;
+        self.counts.cut_by_rebase += self.journal.rebase(self.archive.end);
+        let is_empty = self.journal.end() == self.journal.base.slot;
+        if let Some(configuration) = adopted.filter(|_| reaches_beyond && is_empty) {
+            self.journal.configuration = Some(configuration);
+        }
     }
 
     /// Takes out what is above `keep` and says how many slots that were.
     fn truncate(&mut self, keep: Slot) -> u64 {
-        let mut cut = 0;
-        while self.end() > keep {
-            self.slots.pop_back();
-            cut += 1;
+        let accepted = self.journal.end().0.saturating_sub(keep.0.max(self.archive.end.slot.0));
+        let delivered = if self.is_hollow() { 0 } else { self.archive.truncate(keep) };
+        self.counts.delivered_cut += delivered;
+        if delivered > 0 {
+            self.journal.retreat(self.archive.end);
         }
-        if self.delivered > keep {
-            self.counts.delivered_cut += self.delivered.0 - keep.0;
-            self.delivered = keep;
+        self.journal.truncate(keep);
+        accepted + delivered
+    }
+
+    /// What a store notices when it opens this disk: what was lost, and what the two parts say of each other.
+    pub(super) fn notice(&mut self, chance: &mut Chance) {
+        if std::mem::take(&mut self.lost_journal) {
+            self.store = StoreId(chance.bytes16());
+            self.forgetful = true;
         }
-        cut
+        if !self.is_hollow() {
+            self.rebase(None);
+        }
+        self.journal.settle();
     }
 
     /// The facts that are new since this was asked last. An install that keeps the log states it anew
@@ -174,62 +191,58 @@ impl Disk {
 
     /// What a replica finds when it opens this disk.
     pub(super) fn opened(&self) -> Opened {
-        assert!(self.base <= self.snapshot_slot(), "the log begins above its snapshot");
-        assert!(self.snapshot_slot() <= self.delivered && self.delivered <= self.end(), "the log has a hole");
-        let above = |from: Slot, upto: Slot| {
-            self.slots.range(self.index(from)..self.index(upto)).cloned().collect::<Vec<SlotRecord>>()
-        };
+        let snapshot = self.archive.snapshot.clone();
+        let known = self.journal.configuration.clone();
         Opened {
             store: self.store,
-            promise: self.promise,
-            view: self.view.clone(),
-            configuration: self.configuration.clone(),
-            snapshot: self.snapshot.clone(),
-            delivered: above(self.snapshot_slot(), self.delivered),
-            tail: above(self.delivered, self.end()),
-            condition: Condition::Whole,
-            shown: Mark { ordinal: self.ordinal, promise: self.promise, view: self.view.ballot, end: self.end() },
-            heard: self.heard.clone(),
+            promise: self.journal.promise,
+            view: self.journal.view.clone(),
+            configuration: known.or_else(|| snapshot.as_ref().map(|snapshot| snapshot.configuration.clone())),
+            delivered: self.archive.above(self.snapshot_slot()).cloned().collect(),
+            tail: self.journal.above(self.archive.end.slot).cloned().collect(),
+            snapshot,
+            condition: self.condition(),
+            shown: self.journal.shown(),
+            heard: self.archive.heard.clone(),
         }
     }
 
     /// Reads something back.
     pub(super) fn fetched(&self, fetch: Fetch) -> Fetched {
-        match fetch {
-            Fetch::Slots { from, bytes_max } => {
-                let mut slots = Vec::new();
-                let mut bytes = 0;
-                if from > self.base && from <= self.delivered {
-                    for record in self.slots.range(self.index(from.previous())..self.index(self.delivered)) {
-                        slots.push(record.clone());
-                        bytes += record.content.len();
-                        if bytes >= bytes_max {
-                            break;
-                        }
-                    }
-                }
-                Fetched::Slots(slots)
-            }
-            Fetch::Piece { slot, index } => Fetched::Piece(self.piece(slot, index)),
+        self.archive.fetched(fetch)
+    }
+
+    /// What has become of it.
+    pub fn condition(&self) -> Condition {
+        let Point { slot, digest } = self.journal.base;
+        if self.is_hollow() {
+            Condition::Hollow { base: slot, digest }
+        } else if self.forgetful || self.lost_journal {
+            Condition::Forgetful
+        } else {
+            Condition::Whole
         }
     }
 
-    fn piece(&self, slot: Slot, index: u32) -> Option<(Snapshot, u32, bytes::Bytes)> {
-        let snapshot = self.snapshot.as_ref().filter(|snapshot| snapshot.slot == slot)?;
-        let piece = snapshot.pieces.get(usize::try_from(index).ok()?)?.clone();
-        let count = u32::try_from(snapshot.pieces.len()).ok()?;
-        let head = Snapshot {
-            configuration: snapshot.configuration.clone(),
-            positions: snapshot.positions.clone(),
-            pieces: Vec::new(),
-            ..*snapshot
-        };
-        Some((head, count, piece))
+    /// Whether the archive ends below what the journal builds on.
+    fn is_hollow(&self) -> bool {
+        self.archive.end.slot < self.journal.base.slot
     }
 
-    /// How many of the slots that are kept are at or below `slot`.
-    fn index(&self, slot: Slot) -> usize {
-        usize::try_from(slot.0 - self.base.0).expect("an index into memory")
+    /// Whether it has ever held less than what it had said was durable: its member counts against the fault
+    /// budget, until the cluster has admitted or rebuilt it and says so by [`Disk::forgive`].
+    pub fn has_forgotten(&self) -> bool {
+        self.forgotten
+    }
+
+    /// The cluster counts on this disk again.
+    pub fn forgive(&mut self) {
+        self.forgotten = false;
+    }
+
+    /// The number of the journal's last record.
+    pub(super) fn ordinal(&self) -> u64 {
+        self.journal.ordinal
     }
 
     /// The store's id.
@@ -239,44 +252,48 @@ impl Disk {
 
     /// The highest durable promise.
     pub fn promise(&self) -> Ballot {
-        self.promise
+        self.journal.promise
     }
 
     /// The durable log view.
     pub fn log_view(&self) -> Ballot {
-        self.view.ballot
+        self.journal.view.ballot
     }
 
     /// The durable view.
     pub fn view(&self) -> &View {
-        &self.view
+        &self.journal.view
     }
 
     /// The end of the durable log.
     pub fn end(&self) -> Slot {
-        Slot(self.base.0 + self.slots.len() as u64)
+        self.journal.end().max(self.archive.end.slot)
     }
 
-    /// The slot below the first one that is kept.
+    /// The slot below the first one from which on everything up to the end is kept.
     pub fn base(&self) -> Slot {
-        self.base
+        if self.is_hollow() { self.journal.base.slot } else { self.archive.base() }
     }
 
-    /// Up to where the durable log is known to be committed.
+    /// Up to where the durable log is known to be committed, as far as it is here.
     pub fn delivered(&self) -> Slot {
-        self.delivered
+        self.archive.end.slot
     }
 
     /// The slot of the newest durable snapshot, or slot 0.
     pub fn snapshot_slot(&self) -> Slot {
-        self.snapshot.as_ref().map_or(Slot(0), |snapshot| snapshot.slot)
+        self.archive.snapshot_point().slot
+    }
+
+    /// How many slots are accepted and not delivered.
+    pub(super) fn accepted(&self) -> u64 {
+        self.end().0 - self.delivered().max(self.journal.base.slot).0
     }
 
     /// The durable chained digest at a slot, if that slot (or the snapshot that ends there) is kept.
     pub fn digest_at(&self, slot: Slot) -> Option<Digest> {
-        let kept = slot.0.checked_sub(self.base.0 + 1).and_then(|at| self.slots.get(usize::try_from(at).ok()?));
-        let snapshot = self.snapshot.as_ref().filter(|snapshot| snapshot.slot == slot);
-        kept.map(|record| record.digest).or(snapshot.map(|snapshot| snapshot.digest))
+        let accepted = Some(slot).filter(|slot| *slot > self.journal.base.slot);
+        self.archive.digest_at(slot).or_else(|| self.journal.digest_at(accepted?))
     }
 
     /// What has happened to it.

@@ -27,6 +27,18 @@ pub struct Faults {
     pub hanging: bool,
     /// The sync that ends next fails, and it was the last one.
     pub failing: bool,
+    /// The read that ends next fails, and the store with it: a value is not what was written, or the disk says EIO.
+    pub failing_reads: bool,
+    /// There is no room: the archive's next write fails. The journal has its space for good.
+    pub full: bool,
+    /// The journal takes no more slots while so many wait in it for the archive. A promise or an install still
+    /// gets through, and so do the slots that it waits behind.
+    pub accepted_max: u64,
+    /// A power cut keeps any of the writes that no sync has covered, not only the first ones.
+    pub reordering: bool,
+    /// How many of the power cuts in a hundred that come while something is being written make the write land
+    /// in another place.
+    pub misdirected_percent: u64,
     /// How many reports in a hundred come late, each for itself, so that they overtake one another.
     pub late_percent: u64,
     /// How late they come at most.
@@ -42,6 +54,11 @@ impl Default for Faults {
             slow: 1,
             hanging: false,
             failing: false,
+            failing_reads: false,
+            full: false,
+            accepted_max: u64::MAX,
+            reordering: false,
+            misdirected_percent: 0,
             late_percent: 0,
             late: Span::ZERO,
         }
@@ -88,6 +105,8 @@ pub struct Counts {
     pub cut_by_install: u64,
     /// Slots that a catch-up took out of the log.
     pub cut_by_catch_up: u64,
+    /// Accepted slots that did not chain onto what the archive was found to hold, or an adopted snapshot.
+    pub cut_by_rebase: u64,
     /// Slots below a snapshot that were given up.
     pub trimmed: u64,
     /// Slots taken out of the log although they had been delivered. Nothing may ever do that: the
@@ -103,6 +122,28 @@ pub struct Counts {
     pub lost: u64,
     /// Journal jobs that were there afterwards although no sync had covered them.
     pub spared: u64,
-    /// Appends of which a power cut left only the first slots.
+    /// Appends, catch-ups and deliveries of which a power cut left only the first slots.
     pub torn: u64,
+    /// Journal jobs that were written behind one that was not, so that they counted for nothing.
+    pub reordered: u64,
+    /// Writes that landed in another place.
+    pub misdirected: u64,
+    /// Reads that failed.
+    pub failed_reads: u64,
+    /// Writes for which there was no room.
+    pub full: u64,
+    /// Groups that slots had to wait for because the journal had no room for them.
+    pub waited: u64,
+    /// Bits that flipped, whatever they hit.
+    pub rotted: u64,
+    /// Times that the last group was gone without anybody noticing.
+    pub tails_lost: u64,
+    /// Journals lost.
+    pub journals_lost: u64,
+    /// Archives lost.
+    pub archives_lost: u64,
+    /// Identities lost, and all else with them.
+    pub identities_lost: u64,
+    /// Older copies put back.
+    pub put_back: u64,
 }

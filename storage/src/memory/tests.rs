@@ -1,5 +1,7 @@
 //! What the simulated disk promises, a story each.
 
+mod mishaps;
+
 use super::*;
 use bytes::Bytes;
 use ftq_core::ids::{Ballot, Configuration, Digest, MemberId, MemberSet, Slot, StoreId, View};

@@ -35,9 +35,12 @@ impl Cluster {
         let first = CLUSTERS.fetch_add(1, Ordering::Relaxed) * 16;
         let address =
             |member: u8, port: u16| SocketAddr::from(([network[0], network[1], network[2], first + member], port));
+        let keys = directory.path().join("keys");
+        let made = Command::new(program).args(["ftqctl", "key", "new", "--file"]).arg(&keys).status();
+        assert!(made.expect("ftqctl runs").success(), "a key is made");
         for me in 1..=size {
             let mut text = format!(
-                "cluster = \"test\"\nme = {me}\nclient = \"{}\"\ndata-dir = \"{}\"\n",
+                "cluster = \"test\"\nme = {me}\nclient = \"{}\"\nkey-file = \"keys\"\ndata-dir = \"{}\"\n",
                 address(me, 7410),
                 directory.path().join(format!("data-{me}")).display()
             );
@@ -179,6 +182,11 @@ impl Cluster {
     /// Where a member's data is.
     pub fn data(&self, member: u8) -> PathBuf {
         self.directory.path().join(format!("data-{member}"))
+    }
+
+    /// The file with the keys of all members.
+    pub fn keys(&self) -> PathBuf {
+        self.directory.path().join("keys")
     }
 
     /// What the members have said.

@@ -16,7 +16,7 @@ fn a_configuration_that_makes_no_sense_is_refused() {
     let whole = "cluster = \"c\"\nme = 1\ndata-dir = \"unused\"\n[[members]]\nid = 1\npeer = \"127.0.0.1:7411\"\n";
     for (from, to, reason) in [
         ("me = 1", "me = 2", "none of the members"),
-        ("127.0.0.1", "10.0.0.1", "not a loopback address"),
+        ("127.0.0.1", "10.0.0.1", "ftqctl key new"),
         ("data-dir", "data-directory", "unknown field `data-directory`"),
     ] {
         let output = ftqd(&whole.replace(from, to), "bad.toml");
@@ -41,4 +41,25 @@ fn a_second_daemon_with_the_same_address_or_data_is_refused() {
     let output = ftqd(&same, "same-data.toml");
     assert_eq!(output.status.code(), Some(74), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another process"));
+}
+
+#[test]
+fn a_store_is_looked_at_offline() {
+    let mut cluster = cluster(1);
+    let look = |directory: &std::path::Path| {
+        let output = Command::new(program()).args(["ftqd", "verify"]).arg(directory).output().expect("it runs");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = look(&cluster.data(1));
+    assert_eq!(code, Some(74), "{said}");
+    assert!(said.contains("in use by another process"), "{said}");
+    cluster.kill(1);
+    let (code, said) = look(&cluster.data(1));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("nothing is wrong with the store"), "{said}");
+    fs::remove_file(cluster.data(1).join("journal")).expect("there was one");
+    let (code, said) = look(&cluster.data(1));
+    assert_eq!(code, Some(65), "{said}");
+    assert!(said.contains("WRONG journal: it is missing") && said.contains("1 thing is wrong"), "{said}");
 }

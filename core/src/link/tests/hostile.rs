@@ -7,7 +7,7 @@ use bytes::BufMut;
 /// A packet of member 2's believed boot with any frames, which passes the replay window.
 fn forged(number: u64, epoch: u64, frames: &[u8]) -> Bytes {
     let mut packet = packet::opening(CLUSTER, member(2), boot(2, 1)).to_vec();
-    packet::seal_header(&mut packet, number, epoch);
+    packet::stamp(&mut packet, packet::Stamp { version: 1, number, epoch });
     packet.extend_from_slice(frames);
     Bytes::from(packet)
 }

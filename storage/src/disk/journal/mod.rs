@@ -116,6 +116,19 @@ impl Journal {
         Ok(journal)
     }
 
+    /// What a journal holds, which is left as it is.
+    pub(super) fn examine(path: &Path, area_bytes: u64, store: StoreId) -> Result<Examined, OpenError> {
+        let ring = Ring::open(path, area_bytes)?;
+        let found = replay::replay(&ring, store).map_err(|trouble| trouble.at(path))?;
+        let standing = &found.standing;
+        Ok(Examined {
+            oldest: found.mark.oldest.ordinal,
+            shown: standing.shown(found.head.ordinal - 1),
+            archived: standing.archived,
+            slots: standing.from(Slot(0)).cloned().collect(),
+        })
+    }
+
     /// Makes durable what was read, which a killed process may have left unsynced, and what the archive
     /// has changed in it. A cut is a record of its own, behind which nothing can bring the slots back.
     fn settle(&mut self, cuts: bool) -> io::Result<()> {
@@ -240,8 +253,7 @@ impl Journal {
 
     /// What the journal shows of itself.
     pub(super) fn shown(&self) -> ftq_core::store::Mark {
-        let Standing { promise, view, .. } = &self.standing;
-        ftq_core::store::Mark { ordinal: self.synced, promise: *promise, view: view.ballot, end: self.end() }
+        self.standing.shown(self.synced)
     }
 
     /// The number of the last record.
@@ -262,4 +274,17 @@ pub(super) struct ArchiveEnd {
     pub(super) end: Point,
     /// The snapshot that was adopted last, and the cluster there.
     pub(super) adopted: Option<(Slot, Configuration)>,
+}
+
+/// What a look at a journal finds.
+#[derive(Clone, Debug)]
+pub(super) struct Examined {
+    /// The ordinal of the oldest record that was read.
+    pub(super) oldest: u64,
+    /// What it would show.
+    pub(super) shown: ftq_core::store::Mark,
+    /// The archive had synced everything up to here.
+    pub(super) archived: Point,
+    /// The accepted slots.
+    pub(super) slots: Vec<SlotRecord>,
 }

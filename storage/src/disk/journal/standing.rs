@@ -5,7 +5,7 @@
 
 use super::record::{Place, Record};
 use ftq_core::ids::{Ballot, Configuration, Digest, Slot, View};
-use ftq_core::store::SlotRecord;
+use ftq_core::store::{Mark, SlotRecord};
 use std::collections::VecDeque;
 
 /// A record that can't follow what stands.
@@ -121,6 +121,11 @@ impl Standing {
             archived: self.archived,
             tail: VecDeque::new(),
         }
+    }
+
+    /// What a journal shows whose last record is `ordinal`.
+    pub(super) fn shown(&self, ordinal: u64) -> Mark {
+        Mark { ordinal, promise: self.promise, view: self.view.ballot, end: self.end() }
     }
 
     /// The end of the log.
