@@ -172,6 +172,7 @@ impl Service {
                 Output::Reply { client, message } => self.clients.send(client, &message),
                 Output::Persist { id, job } => self.store.submit(id, job),
                 Output::Fetch { id, fetch } => self.store.fetch(id, fetch),
+                Output::Changed { id, outcome } => log::info!("change {} of the cluster: {outcome:?}", id.0),
                 Output::Event(event) => {
                     if let Some(why) = self.story.tell(&event) {
                         return Some(Ending::Stopped(why));

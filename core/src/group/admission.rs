@@ -105,6 +105,16 @@ impl ClusterChange {
         Ok(Configuration { number: configuration.number + 1, seats })
     }
 
+    /// Whether this configuration could have come of it.
+    pub fn is_done(self, configuration: &Configuration) -> bool {
+        let has = |member| configuration.set().contains(member);
+        match self {
+            ClusterChange::Add(new) => has(new),
+            ClusterChange::Remove(old) => !has(old),
+            ClusterChange::Replace { old, new } => !has(old) && has(new),
+        }
+    }
+
     /// Appends the bytes of this change.
     pub fn encode(self, w: &mut Writer) -> &mut Writer {
         match self {
@@ -201,7 +211,7 @@ impl Group {
         let sealed = &self.log.electorate().sealed;
         let returned = |seat: &Seat| {
             let heartbeat = self.detector.fresh(now, seat.member)?;
-            let another = Some(heartbeat.store) != seat.store && !heartbeat.votes && heartbeat.whole;
+            let another = Some(heartbeat.store) != seat.store && !heartbeat.seated && heartbeat.whole;
             (another && self.may_join(now, seat.member)).then_some(Seat { store: Some(heartbeat.store), ..*seat })
         };
         let seat = sealed.seats.iter().find_map(returned)?;
@@ -259,25 +269,34 @@ impl Group {
         }
     }
 
-    /// Tells a replica that takes itself for a member that it is none any more. Only what is committed
-    /// counts: until then it may still be needed.
+    /// Tells a replica that has had a seat that it has none any more. Only what is committed counts: until then
+    /// it may still be needed; and who still takes part in this view is first left out of the next one.
     pub(super) fn tell_if_removed(&mut self, now: Time, member: MemberId) {
         let Some(heartbeat) = self.detector.fresh(now, member) else { return };
         let (store, number) = (heartbeat.store, heartbeat.configuration);
-        if !heartbeat.votes || number >= self.log.electorate().sealed.number {
+        let takes_part = self.active && self.view().participant(member).is_some_and(|p| p.store == store);
+        if !heartbeat.seated || takes_part || number > self.log.electorate().sealed.number {
             return;
         }
         let proven = self.committed_electorate();
-        if number < proven.sealed.number && !proven.admits(member, store) {
+        if number <= proven.sealed.number && !proven.admits(member, store) {
             self.note(MemberSet::of(member), Message::Removed(store, proven.sealed.number));
         }
     }
 
     /// This store has no seat any more.
     pub(super) fn on_removed(&mut self, store: StoreId, number: u64) {
-        if store == self.store && number > self.log.electorate().sealed.number {
+        let own = self.log.electorate();
+        let knows_better =
+            own.sealed.number > number || (own.sealed.number == number && own.admits(self.options.me, self.store));
+        if store == self.store && !knows_better {
             self.stop("its store has no seat in the cluster any more");
             self.out.push_front(Output::Event(Event::Removed { configuration: number }));
         }
+    }
+
+    /// Takes note if the own store has a seat.
+    pub(super) fn see_own_seat(&mut self) {
+        self.was_seated |= !self.log.electorate().is_founding() && self.votes();
     }
 }

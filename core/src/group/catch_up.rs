@@ -23,6 +23,12 @@ const PIECES_ASKED: usize = 4;
 /// A download that gets no further for so long gives way to whatever snapshot is to be had.
 const PROGRESS_WITHIN: Span = Span::secs(1);
 
+/// For how long after a piece was asked for a snapshot is kept for whoever fetches it …
+const LENT: Span = Span::secs(1);
+
+/// … unless the log has grown by so much since: it has to be cut some time.
+const LENT_SLOTS: u64 = 1 << 20;
+
 /// After so long without an answer somebody is asked again.
 const ANSWER_WITHIN: Span = Span::millis(100);
 
@@ -109,7 +115,7 @@ impl Group {
             let slots = portion(self.log.from(slot).take_while(|record| record.slot <= committed));
             self.out.push_back(Output::Stream { to: from, message: Message::Slots(slots) });
         } else if slot < self.oldest {
-            self.note(MemberSet::of(from), Message::Offer(self.snapshot));
+            self.note(MemberSet::of(from), Message::Offer(self.offered));
         } else {
             self.fetch(Fetch::Slots { from: slot, bytes_max: ANSWER_BYTES }, from, Purpose::Log);
         }
@@ -177,13 +183,12 @@ impl Group {
     }
 
     /// Somebody wants a piece of this replica's snapshot.
-    pub(super) fn on_want_piece(&mut self, from: MemberId, slot: Slot, index: u32) {
-        if slot == self.snapshot && !self.snapshot_is_durable {
-            // It can be read when it is durable; the asker asks again.
-        } else if slot == self.snapshot {
+    pub(super) fn on_want_piece(&mut self, now: Time, from: MemberId, slot: Slot, index: u32) {
+        if slot == self.offered {
+            self.wanted_at = Some(now);
             self.fetch(Fetch::Piece { slot, index }, from, Purpose::Piece(index));
-        } else if slot < self.snapshot {
-            self.note(MemberSet::of(from), Message::Offer(self.snapshot));
+        } else if slot < self.offered {
+            self.note(MemberSet::of(from), Message::Offer(self.offered));
         }
     }
 
@@ -220,6 +225,12 @@ impl Group {
         }
     }
 
+    /// Whether somebody is fetching the newest durable snapshot: another one would take it away.
+    pub(super) fn is_lending(&self, now: Time) -> bool {
+        let taken = self.log.delivered().0.saturating_sub(self.offered.0) < LENT_SLOTS;
+        taken && self.wanted_at.is_some_and(|at| now.since(at) < LENT)
+    }
+
     /// Whether a snapshot of another replica may become the base now.
     pub fn may_adopt(&self, snapshot: &Snapshot) -> bool {
         !self.stopped && !self.active && self.joining.is_none() && snapshot.slot > self.complete_to()
@@ -249,7 +260,6 @@ impl Group {
             self.archived = snapshot.slot;
             self.oldest = snapshot.slot.next();
             self.snapshot = snapshot.slot;
-            self.snapshot_is_durable = false;
             self.state = snapshot.state;
         }
         self.positions.clone_from(&snapshot.positions);
@@ -280,7 +290,7 @@ impl Group {
             }
             // It is gone here: there is a newer snapshot.
             (Fetched::Slots(_) | Fetched::Piece(_), Purpose::Tail(_) | Purpose::Log | Purpose::Piece(_)) => {
-                return self.note(MemberSet::of(to), Message::Offer(self.snapshot));
+                return self.note(MemberSet::of(to), Message::Offer(self.offered));
             }
         };
         self.out.push_back(Output::Stream { to, message });
@@ -288,9 +298,7 @@ impl Group {
 
     /// This replica's own snapshot is durable.
     pub(super) fn on_snapshotted(&mut self, now: Time, slot: Slot) {
-        if slot == self.snapshot {
-            self.snapshot_is_durable = true;
-        }
+        self.offered = self.offered.max(slot);
         self.compare_state(now);
     }
 
@@ -312,7 +320,7 @@ impl Group {
         }
         let below = Slot(slot.0.saturating_sub(self.options.log_keep) + 1);
         let agreed = electorate.is_quorum(at_slot(true).with(self.options.me).intersection(admitted));
-        if self.snapshot_is_durable && agreed && below > self.oldest && below <= self.archived {
+        if self.offered == slot && agreed && below > self.oldest && below <= self.archived {
             self.oldest = below;
             self.persist(now, Job::Cut { below });
         }

@@ -27,7 +27,7 @@ impl Group {
             shown: self.shown,
             mark: self.own_mark(),
             configuration: self.log.electorate().sealed.number,
-            votes: self.votes(),
+            seated: self.was_seated,
             whole: self.is_whole(),
             view: self.view().ballot,
             active: self.active,

@@ -79,7 +79,8 @@ impl Group {
         if electorate.is_founding() {
             return self.votes();
         }
-        let asked = electorate.admits(me, self.store) || self.log.electorate().admits(me, self.store);
+        let own = self.log.electorate();
+        let asked = electorate.admits(me, self.store) || (!own.is_founding() && own.admits(me, self.store));
         if !self.promise.is_none() || self.promising.is_some() {
             return asked;
         }
@@ -344,7 +345,7 @@ impl Group {
             self.detector.dropped(now, member);
         }
         // Passed by is who could have come in, and did not answer.
-        let strangers = self.log.electorate().set().minus(view).minus(former.set()).without(me);
+        let strangers = self.admitted(now, self.log.electorate()).minus(view).minus(former.set()).without(me);
         let passed: MemberSet = strangers.iter().filter(|m| self.may_join(now, *m)).collect();
         for member in passed.iter() {
             self.detector.dropped(now, member);

@@ -75,8 +75,8 @@ pub struct Heartbeat {
     pub mark: Mark,
     /// The number of the configuration that its log has proven.
     pub configuration: u64,
-    /// Whether it takes itself for a voter, by its own log.
-    pub votes: bool,
+    /// Whether its store has had a seat.
+    pub seated: bool,
     /// Whether its log and its state are all there: else it is no candidate for a view.
     pub whole: bool,
     /// Its log view.
@@ -253,7 +253,7 @@ impl Message {
                 .mark(&h.shown)
                 .mark(&h.mark)
                 .u64(h.configuration)
-                .u8(u8::from(h.votes))
+                .u8(u8::from(h.seated))
                 .u8(u8::from(h.whole))
                 .ballot(h.view)
                 .u8(u8::from(h.active))
@@ -320,7 +320,7 @@ impl Message {
                 shown: r.mark()?,
                 mark: r.mark()?,
                 configuration: r.u64()?,
-                votes: r.u8()? != 0,
+                seated: r.u8()? != 0,
                 whole: r.u8()? != 0,
                 view: r.ballot()?,
                 active: r.u8()? != 0,

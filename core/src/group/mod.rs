@@ -147,7 +147,11 @@ pub struct Group {
     last_fetch: FetchId,
 
     snapshot: Slot,
-    snapshot_is_durable: bool,
+    /// The newest snapshot that is durable, and when somebody asked for a piece of it last.
+    offered: Slot,
+    wanted_at: Option<Time>,
+    /// Its store has had a seat, as far as is known here.
+    was_seated: bool,
     state: Digest,
     heartbeat_at: Time,
     padded_at: Time,
@@ -214,7 +218,9 @@ impl Group {
             fetches: Vec::new(),
             last_fetch: FetchId(0),
             snapshot,
-            snapshot_is_durable: true,
+            offered: snapshot,
+            wanted_at: None,
+            was_seated: !opened.promise.is_none(),
             state: opened.snapshot.map_or(Digest::default(), |s| s.state),
             heartbeat_at: now,
             padded_at: Time(0),

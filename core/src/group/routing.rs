@@ -64,7 +64,7 @@ impl Group {
             Message::WantLog(slot) => self.on_want_log(from, slot),
             Message::Slots(slots) => self.on_slots(now, from, slots),
             Message::Offer(slot) => self.on_offer(now, from, slot),
-            Message::WantPiece(slot, index) => self.on_want_piece(from, slot, index),
+            Message::WantPiece(slot, index) => self.on_want_piece(now, from, slot, index),
             Message::Piece(head, count, index, piece) => self.on_piece(now, from, head, count, index, piece),
             Message::AskRead(nonce, ballot) => self.on_ask_read(from, nonce, ballot),
             Message::ReadMark(nonce, slot) => self.on_read_mark(from, nonce, slot),

@@ -44,6 +44,7 @@ impl Group {
         self.commit_slots(now);
         self.settle_reads(now);
         self.step_hollow();
+        self.see_own_seat();
         self.announce_configuration();
         invariants::group(self);
     }
@@ -111,9 +112,9 @@ impl Group {
     }
 
     /// Whether a snapshot may be taken of what was delivered last: not where a change is under way, which no
-    /// snapshot could tell of, nor while what lies below is being rebuilt.
-    pub fn may_snapshot(&self) -> bool {
-        self.is_whole() && self.log.electorate_at(self.log.delivered()).proposed.is_none()
+    /// snapshot could tell of, nor while what lies below is being rebuilt, or others fetch the last one.
+    pub fn may_snapshot(&self, now: Time) -> bool {
+        self.is_whole() && !self.is_lending(now) && self.log.electorate_at(self.log.delivered()).proposed.is_none()
     }
 
     /// The machine was brought to this point: here is its snapshot, complete but for what group knows.
@@ -127,7 +128,6 @@ impl Group {
         self.deliver_to_store(now);
         self.state = snapshot.state;
         self.snapshot = snapshot.slot;
-        self.snapshot_is_durable = false;
         self.persist(now, Job::Snapshot { snapshot });
     }
 
@@ -172,6 +172,8 @@ impl Group {
         }
         self.opened = true;
         self.failures = 0;
+        // The ballot for which others were to keep quiet has come to its end.
+        self.quiet_until = now;
         self.progress_at = now;
         let ballot = self.view().ballot;
         self.event(Event::Opened { view: ballot });

@@ -187,6 +187,9 @@ impl<M: Machine> Replica<M> {
                 let request = Request::Call { session, number, floor, command };
                 self.hold(now, client, RequestName::Call(session, number), wait_ms, &request);
             }
+            ClientMessage::Read { nonce, local: true, .. } if !self.group.is_whole() => {
+                self.refuse_client(client, RequestName::Read(nonce), Refusal::NoQuorum);
+            }
             ClientMessage::Read { nonce, local: true, question } => {
                 let mut answer = Vec::new();
                 self.machine.query(&question, &mut answer);

@@ -241,7 +241,7 @@ impl Cluster {
                 Output::Reply { client, message } => replies.push((client, message)),
                 Output::Persist { id, job } => self.persist(at, id, job),
                 Output::Event(Event::Applied { .. }) => self.traffic.slots += u64::from(at.number() == 1),
-                Output::Fetch { .. } | Output::Event(_) => {}
+                Output::Fetch { .. } | Output::Changed { .. } | Output::Event(_) => {}
             }
         }
         for (client, message) in replies {

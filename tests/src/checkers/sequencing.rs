@@ -4,6 +4,7 @@
 //! behind everything below it; a slot holds all requests that it orders, the numbers of each origin rise
 //! without gaps, and the digest chains onto the slot before.
 
+use super::electorates::Electorates;
 use super::{Checked, Invariant, require};
 use ftq_core::group::content;
 use ftq_core::ids::{Ballot, BootId, ClusterId, Digest, MemberId, MemberSet, Slot, View};
@@ -136,11 +137,22 @@ impl Sequencing {
     }
 
     /// A member hands a job to its store.
-    pub fn handed(&mut self, member: MemberId, job: &Job) -> Checked {
+    /// `kept` is the digest of the last slot that an install keeps.
+    pub fn handed(
+        &mut self,
+        member: MemberId,
+        job: &Job,
+        kept: Option<Digest>,
+        electorates: &mut Electorates,
+    ) -> Checked {
         match job {
             Job::Append { slots, .. } => {
                 for record in slots {
                     self.origins.insert((record.slot, record.digest), record.view);
+                    let held = self.held(member);
+                    if let (Some(slot), Some(digest)) = (held.handed, held.handed_digest) {
+                        electorates.appended((slot, digest), record);
+                    }
                     Sequencing::appended(member, self.held(member), record)?;
                 }
                 if self.origins.len() > ORIGINS_KEPT {
@@ -148,7 +160,7 @@ impl Sequencing {
                 }
                 Ok(())
             }
-            Job::Install { view, keep, slots, .. } => {
+            Job::Install { view, configuration, keep, slots, .. } => {
                 if self.views.len() >= VIEWS_KEPT {
                     self.views.pop_first();
                 }
@@ -159,9 +171,12 @@ impl Sequencing {
                 if let Some(last) = slots.last() {
                     (held.handed, held.handed_digest) = (Some(last.slot), Some(last.digest));
                 } else if held.handed != Some(*keep) {
-                    (held.handed, held.handed_digest) = (Some(*keep), None);
+                    (held.handed, held.handed_digest) = (Some(*keep), kept);
                 }
-                Ok(())
+                match (held.handed, held.handed_digest) {
+                    (Some(slot), Some(digest)) => electorates.installing(view.ballot, configuration, (slot, digest)),
+                    (Some(_) | None, _) => Ok(()),
+                }
             }
             Job::CatchUp { slots, .. } => {
                 // Whether slots that it differs from lay above is for the install to say that follows.

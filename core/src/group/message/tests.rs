@@ -75,7 +75,7 @@ fn messages() -> Vec<(&'static str, Message)> {
                 shown: Mark::default(),
                 mark,
                 configuration: 3,
-                votes: true,
+                seated: true,
                 whole: false,
                 view: ballot(4),
                 active: true,
