@@ -204,6 +204,8 @@ pub enum Report {
         /// The slot.
         slot: Slot,
     },
+    /// Whether the disk is nearly full has changed.
+    NearlyFull(bool),
     /// A write or a sync failed. It was the last one: the replica must stop.
     Failed,
 }

@@ -30,6 +30,7 @@ pub(crate) struct Arguments {
 #[argh(subcommand)]
 pub(crate) enum Command {
     Verify(Verify),
+    StartAnew(StartAnew),
 }
 
 /// Look at a store that no ftqd has open: say what is there and what is wrong, and change nothing.
@@ -41,6 +42,26 @@ pub(crate) struct Verify {
     /// the store's directory
     #[argh(positional, arg_name = "dir")]
     pub(crate) directory: PathBuf,
+}
+
+/// Begin an empty cluster in the place of one whose data is lost. What is left of the store is kept beside the
+/// new one. Each member of a larger cluster must be started anew, with the code that the first one prints.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "start-anew")]
+pub(crate) struct StartAnew {
+    /// the store's directory
+    #[argh(positional, arg_name = "dir")]
+    pub(crate) directory: PathBuf,
+
+    /// the code that start-anew has printed on another member
+    #[argh(option, arg_name = "code", from_str_fn(code))]
+    pub(crate) code: Option<[u8; 16]>,
+}
+
+/// 32 hexadecimal digits.
+fn code(text: &str) -> Result<[u8; 16], String> {
+    let number = (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok()).flatten();
+    number.map(u128::to_be_bytes).ok_or_else(|| "a code has 32 digits from 0 to 9 and a to f".to_owned())
 }
 
 /// Why the command line leads to nothing to run.

@@ -1,6 +1,7 @@
 //! The first lines that a person sees: what runs, where its data is, and what to try.
 
 use crate::config::{CLIENT_PORT, Config};
+use ftq_core::store::Condition;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -23,6 +24,28 @@ pub(crate) fn summary(config: &Config) -> String {
     let _ = write!(lines, "\n  data     {}", data_dir.display());
     let _ = write!(lines, "\n  clients  {client} (UDP, not sealed: this machine only)");
     lines
+}
+
+/// If the store has lost something: what that means for this replica, and what to do.
+pub(crate) fn loss(condition: Condition, config: &Config) -> Option<String> {
+    let directory = config.data_dir.display();
+    let lost = match condition {
+        Condition::Whole => return None,
+        Condition::Hollow { .. } => "the delivered log and the queues",
+        Condition::Forgetful => "the journal, with what this replica had promised",
+    };
+    let then = if config.members.len() == 1 {
+        format!(
+            "Nobody else has it, so nothing is served. What was set aside is kept in {directory}; to go on without \
+             it, stop this and run: ftqd start-anew {directory}"
+        )
+    } else {
+        format!(
+            "Nothing is served from here until the other members have brought it back. If they can't (all have lost \
+             theirs), stop them all and run on each: ftqd start-anew {directory}"
+        )
+    };
+    Some(format!("the store has lost {lost}. {then}"))
 }
 
 /// What to try, as one line to copy.

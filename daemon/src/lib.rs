@@ -59,6 +59,7 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
     if let Some(command) = &arguments.command {
         return match command {
             Command::Verify(verify) => offline::verify(&verify.directory),
+            Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
         };
     }
     let config = match &arguments.config {
@@ -70,5 +71,10 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         println!("{}", greeting::summary(&config));
         return Ok(());
     }
-    Err(service::Service::open(&config, &keys)?.serve())
+    loop {
+        let ending = service::Service::open(&config, &keys)?.serve();
+        let Ending::Older = ending else { return Err(ending) };
+        log::error!("{ending}. It goes on as a learner until the others admit it again");
+        ftq_storage::disk::distrust_journal(&config.data_dir)?;
+    }
 }

@@ -17,3 +17,21 @@ pub(crate) fn verify(directory: &Path) -> Result<(), Ending> {
     println!("nothing is wrong with the store in {}", directory.display());
     Ok(())
 }
+
+/// Begins an empty cluster in the place of the store, which is kept aside. Without a code one is drawn.
+pub(crate) fn start_anew(directory: &Path, code: Option<[u8; 16]>) -> Result<(), Ending> {
+    let mut drawn = [0; 16];
+    getrandom::fill(&mut drawn).map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
+    let code = code.unwrap_or(drawn);
+    let aside = disk::start_anew(directory, code)?;
+    let place = directory.display();
+    match aside {
+        Some(aside) => println!("{place} holds an empty store now; the former one is kept as {place}/{aside}"),
+        None => println!("{place} held no store, and has an empty one now"),
+    }
+    println!(
+        "the other members of this cluster, if any, need: ftqd start-anew DIR --code {:032x}",
+        u128::from_be_bytes(code)
+    );
+    Ok(())
+}

@@ -8,7 +8,7 @@ use crate::ending::Ending;
 use crate::socket;
 use crate::tally::Tally;
 use bytes::Bytes;
-use ftq_core::ids::{BootId, MemberId, MemberSet};
+use ftq_core::ids::{BootId, ClusterId, MemberId, MemberSet};
 use ftq_core::link::PacketName;
 use ftq_core::time::Time;
 use ftq_net::keys::Keys;
@@ -35,12 +35,11 @@ pub(crate) struct PeerPort {
 
 impl PeerPort {
     /// Takes this member's address.
-    pub(crate) fn open(config: &Config, keys: &Keys, boot: BootId) -> Result<PeerPort, Ending> {
+    pub(crate) fn open(config: &Config, cluster: ClusterId, keys: &Keys, boot: BootId) -> Result<PeerPort, Ending> {
         let (mine, others): (Vec<_>, Vec<_>) = config.members.iter().partition(|(id, _)| **id == config.me);
         let Some((_, address)) = mine.first() else {
             return Err(Ending::Config { file: None, what: format!("{} is none of the members", config.me) });
         };
-        let cluster = config.cluster_id();
         Ok(PeerPort {
             socket: socket::bind("peers", **address)?,
             seal: keys.cluster.first().map(|secret| Seal::new(secret, cluster, config.me, boot)),

@@ -19,7 +19,7 @@ use crate::peer_port::PeerPort;
 use crate::story::Story;
 use ftq_core::ids::BootId;
 use ftq_core::machine::queues::{Limits, Queues};
-use ftq_core::replica::{Input, Options, Output, Replica};
+use ftq_core::replica::{Event, Input, Options, Output, Replica};
 use ftq_core::time::Time;
 use ftq_net::CLIENT_DATAGRAM_MAX;
 use ftq_net::keys::Keys;
@@ -41,9 +41,6 @@ const CLIENTS_BUDGET: usize = 128;
 
 /// A snapshot is taken every so many slots: at start no more than these are replayed.
 const SNAPSHOT_EVERY: u64 = 10_000;
-
-/// So many delivered slots are kept below the newest snapshot, for members that were away.
-const LOG_KEEP: u64 = 100_000;
 
 /// What a datagram to or from a client holds beside an item: the head of its message, the command.
 const MESSAGE_BYTES: usize = 1_000;
@@ -74,7 +71,6 @@ impl Service {
         let (boot, seed) = random.split_at(16);
         let boot = BootId(std::array::from_fn(|at| boot[at]));
         let seed = u64::from_le_bytes(std::array::from_fn(|at| seed[at]));
-        let peers = PeerPort::open(config, keys, boot)?;
         let clients = ClientPort::open(config.client)?;
         let (wake, woken) = channel::bounded(1);
         // Full means that the loop is going to look anyway.
@@ -83,15 +79,21 @@ impl Service {
         };
         let stored = disk::Options { cluster: Some(config.cluster_id()), ..disk::Options::default() };
         let (store, opened) = DiskStore::open(&config.data_dir, &stored, wake)?;
+        // Another one than the configured, once the operator has ordered to start anew.
+        let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
+        let peers = PeerPort::open(config, cluster, keys, boot)?;
+        if let Some(warning) = greeting::loss(opened.condition, config) {
+            log::error!("{warning}");
+        }
         println!("{}\n{}", greeting::summary(config), greeting::invitation(config.client));
         let options = Options {
             me: config.me,
-            cluster: config.cluster_id(),
+            cluster,
             founding: config.member_set(),
             order: config.order,
             datagram_max: config.datagram - SEAL_BYTES,
             snapshot_every: SNAPSHOT_EVERY,
-            log_keep: LOG_KEEP,
+            log_keep: 0,
         };
         let limits = Limits { item_bytes_max: (CLIENT_DATAGRAM_MAX - MESSAGE_BYTES) as u64, ..Limits::default() };
         let replica = Replica::new(clock.now(), options, boot, seed, opened, Queues::new(limits));
@@ -173,6 +175,7 @@ impl Service {
                 Output::Persist { id, job } => self.store.submit(id, job),
                 Output::Fetch { id, fetch } => self.store.fetch(id, fetch),
                 Output::Changed { id, outcome } => log::info!("change {} of the cluster: {outcome:?}", id.0),
+                Output::Event(Event::Older) => return Some(Ending::Older),
                 Output::Event(event) => {
                     if let Some(why) = self.story.tell(&event) {
                         return Some(Ending::Stopped(why));

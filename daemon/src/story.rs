@@ -53,10 +53,12 @@ impl Story {
                     "configuration {configuration} of the cluster does without this store: to come back, start it anew"
                 );
             }
-            Event::Older => log::error!("this store is older than what it has shown to the others"),
+            Event::Older => log::warn!("this store is older than what it has shown to the others"),
             Event::Stranded => {
                 log::error!("what was applied is lost here and at all others: only an operator can start it anew");
             }
+            Event::NearlyFull(true) => log::warn!("the disk is nearly full: make room, or what is pushed will fill it"),
+            Event::NearlyFull(false) => log::info!("there is room on the disk again"),
             Event::Repeated => log::debug!("answered a request again"),
             Event::Refused { why } => log::debug!("refused: {why}"),
             Event::Stopped { why } => return Some(why),

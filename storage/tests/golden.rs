@@ -6,8 +6,8 @@
 mod common;
 
 use common::*;
-use ftq_core::ids::{ClusterId, Digest, Slot};
-use ftq_core::store::Job;
+use ftq_core::ids::{BootId, ClusterId, Digest, Slot, StoreId};
+use ftq_core::store::{Condition, Heard, Job, Mark};
 use ftq_storage::disk::{FORMAT, Options};
 use std::fs;
 use std::io::Write;
@@ -26,6 +26,12 @@ fn options() -> Options {
     Options { cluster: Some(ClusterId([8; 16])), ..SMALL }
 }
 
+/// What was heard of another store; format 1 did not write it down.
+fn heard(format: u32) -> Vec<Heard> {
+    let mark = Mark { ordinal: 300, promise: ballot(4), view: ballot(3), end: Slot(12) };
+    if format == 1 { Vec::new() } else { vec![Heard { store: StoreId([9; 16]), boot: BootId([7; 16]), mark }] }
+}
+
 #[test]
 fn the_stores_of_all_formats_open() {
     for format in 1..=FORMAT {
@@ -33,6 +39,7 @@ fn the_stores_of_all_formats_open() {
         unpack(&fs::read_to_string(kept(format)).unwrap(), directory.path());
         let (_bench, opened) = Bench::try_open(directory.path(), &options()).unwrap();
         let log = slots(0, Digest(0), 20, 1, 40);
+        assert_eq!((opened.condition, opened.heard), (Condition::Whole, heard(format)), "format {format}");
         assert_eq!(opened.promise, ballot(9), "format {format}");
         assert_eq!((opened.view, opened.configuration), (view(5), Some(configuration(0b111))), "format {format}");
         let same = [6; 300];
@@ -52,6 +59,7 @@ fn write_the_store_of_this_format() {
     let (mut bench, _) = Bench::try_open(directory.path(), &options()).unwrap();
     let log = slots(0, Digest(0), 20, 1, 40);
     bench.submit(append(log.clone()));
+    bench.submit(Job::Heard { marks: heard(FORMAT) });
     bench.delivered(14);
     bench.snapshotted(snapshot(&log[7], &[b"golden", &[6; 300]]));
     bench.submit(Job::Cut { below: Slot(5) });

@@ -163,6 +163,7 @@ fn say(bench: &mut Bench, view: u64, is_it: impl Fn(&Report) -> bool, and: &str)
             Report::Durable { .. } => String::new(),
             Report::Delivered { upto } => format!("delivered {upto} ok"),
             Report::Snapshotted { slot } => format!("snapshot {slot} ok"),
+            Report::NearlyFull(_) => String::new(),
             Report::Failed => panic!("the store failed"),
         };
         writeln!(out, "{line}").unwrap();

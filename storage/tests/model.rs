@@ -167,5 +167,6 @@ fn brief(opened: &Opened) -> String {
     let slots = |slots: &[SlotRecord]| slots.iter().map(|r| (r.slot.0, r.digest)).collect::<Vec<_>>();
     let snapshot = opened.snapshot.as_ref().map(|s| (s.slot, s.digest, s.pieces.len()));
     let (delivered, tail) = (slots(&opened.delivered), slots(&opened.tail));
-    format!("{:?} {:?} {snapshot:?} {delivered:?} {tail:?}", opened.promise, opened.view.ballot)
+    let configuration = &opened.configuration;
+    format!("{:?} {:?} {configuration:?} {snapshot:?} {delivered:?} {tail:?}", opened.promise, opened.view.ballot)
 }

@@ -216,7 +216,7 @@ fn a_directory_belongs_to_one_process_and_one_cluster() {
     let ours = Options { cluster: Some(ClusterId([1; 16])), ..SMALL };
     let theirs = Options { cluster: Some(ClusterId([2; 16])), ..SMALL };
     let (bench, _) = Bench::try_open(directory.path(), &SMALL).unwrap();
-    assert_eq!(bench.store.identity().cluster, None);
+    assert_eq!(bench.store.identity().cluster(), None);
     let refused = DiskStore::open(directory.path(), &SMALL, || ()).err().unwrap();
     assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
     drop(bench);
@@ -224,7 +224,7 @@ fn a_directory_belongs_to_one_process_and_one_cluster() {
     let refused = Bench::try_open(directory.path(), &theirs).err().unwrap();
     assert!(matches!(refused, OpenError::OtherCluster { found: ClusterId([1, ..]) }), "{refused}");
     let (bench, _) = Bench::try_open(directory.path(), &SMALL).unwrap();
-    assert_eq!(bench.store.identity().cluster, ours.cluster);
+    assert_eq!(bench.store.identity().cluster(), ours.cluster);
 }
 
 #[test]

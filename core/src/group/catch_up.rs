@@ -114,9 +114,8 @@ impl Group {
             let committed = self.log.committed();
             let slots = portion(self.log.from(slot).take_while(|record| record.slot <= committed));
             self.out.push_back(Output::Stream { to: from, message: Message::Slots(slots) });
-        } else if slot < self.oldest {
-            self.note(MemberSet::of(from), Message::Offer(self.offered));
         } else {
+            // If the store has no such slots any more, the snapshot is offered instead.
             self.fetch(Fetch::Slots { from: slot, bytes_max: ANSWER_BYTES }, from, Purpose::Log);
         }
     }
@@ -258,7 +257,6 @@ impl Group {
             self.durable = self.log.end();
             self.deliver_asked = snapshot.slot;
             self.archived = snapshot.slot;
-            self.oldest = snapshot.slot.next();
             self.snapshot = snapshot.slot;
             self.state = snapshot.state;
         }
@@ -319,9 +317,10 @@ impl Group {
             return self.stop("its state differs from that of a quorum");
         }
         let below = Slot(slot.0.saturating_sub(self.options.log_keep) + 1);
+        let is_new = below > self.cut_below && below <= self.archived;
         let agreed = electorate.is_quorum(at_slot(true).with(self.options.me).intersection(admitted));
-        if self.offered == slot && agreed && below > self.oldest && below <= self.archived {
-            self.oldest = below;
+        if self.offered == slot && agreed && is_new {
+            self.cut_below = below;
             self.persist(now, Job::Cut { below });
         }
     }

@@ -23,15 +23,13 @@ pub(super) struct Hollow {
     digest: Digest,
     /// The log below `base`, as far as it is here again.
     pub(super) rebuilt: Log,
-    /// The first slot that the store has of it.
-    oldest: Slot,
     is_stranded: bool,
 }
 
 impl Hollow {
     /// Nothing is rebuilt so far.
     pub(super) fn new(cluster: ClusterId, founding: Configuration, base: Slot, digest: Digest) -> Hollow {
-        Hollow { base, digest, rebuilt: Log::new(cluster, founding), oldest: Slot(1), is_stranded: false }
+        Hollow { base, digest, rebuilt: Log::new(cluster, founding), is_stranded: false }
     }
 }
 
@@ -57,10 +55,7 @@ impl Group {
     /// The machine was restored from a snapshot of another replica: what it covers is here again.
     pub(super) fn rebuild_from(&mut self, snapshot: &Snapshot) {
         match &mut self.hollow {
-            Some(hollow) if snapshot.slot <= hollow.base => {
-                hollow.rebuilt.rebase(snapshot);
-                hollow.oldest = snapshot.slot.next();
-            }
+            Some(hollow) if snapshot.slot <= hollow.base => hollow.rebuilt.rebase(snapshot),
             Some(_) | None => {
                 self.hollow = None;
                 self.log.rebase(snapshot);
@@ -80,7 +75,6 @@ impl Group {
         let clock = hollow.rebuilt.end_clock();
         self.log.follow(clock);
         self.archived = hollow.base;
-        self.oldest = hollow.oldest;
         self.hollow = None;
     }
 

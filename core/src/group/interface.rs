@@ -100,7 +100,7 @@ pub struct Options {
     pub founding: MemberSet,
     /// Who takes turns.
     pub order: Order,
-    /// How many delivered slots are kept below the newest snapshot.
+    /// How many delivered slots below the newest snapshot are not cut; the store may keep more.
     pub log_keep: u64,
     /// The spans to go by.
     pub timing: Timing,

@@ -132,8 +132,8 @@ pub struct Group {
     outstanding: VecDeque<(JobId, Time)>,
     deliver_asked: Slot,
     archived: Slot,
-    /// The first slot that the store still has.
-    oldest: Slot,
+    /// What lies below this slot the store was told to cut, as far as it does not keep it for slow members.
+    cut_below: Slot,
 
     detector: Detector,
     change: Change,
@@ -175,7 +175,6 @@ impl Group {
         let founding = Configuration::founding(options.founding);
         let (log, hollow) = opened_log(&options, &founding, &opened);
         let positions = opened.snapshot.as_ref().map(|snapshot| snapshot.positions.clone()).unwrap_or_default();
-        let oldest = opened.delivered.first().map_or(log.committed().next(), |record| record.slot);
         let (stated, snapshot) = (log.committed(), opened.snapshot.as_ref().map_or(Slot(0), |s| s.slot));
         let mut group = Group {
             boot,
@@ -206,7 +205,7 @@ impl Group {
             outstanding: VecDeque::new(),
             deliver_asked: stated,
             archived: stated,
-            oldest,
+            cut_below: Slot(0),
             detector: Detector::new(options.timing),
             change: Change::Idle,
             failures: 0,
@@ -287,6 +286,7 @@ impl Group {
                 self.log.trim(self.archived);
             }
             Report::Snapshotted { slot } => self.on_snapshotted(now, slot),
+            Report::NearlyFull(is_nearly_full) => self.event(Event::NearlyFull(is_nearly_full)),
             Report::Failed => self.stop("a write or a sync of the store failed"),
         }
     }

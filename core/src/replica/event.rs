@@ -92,6 +92,8 @@ pub enum Event {
         /// The last of them.
         upto: Slot,
     },
+    /// Whether the disk is nearly full has changed.
+    NearlyFull(bool),
     /// A retry was answered from the session table.
     Repeated,
     /// Something from outside was refused.

@@ -61,7 +61,7 @@ pub struct Options {
     pub datagram_max: usize,
     /// A snapshot is taken at every slot that this divides.
     pub snapshot_every: u64,
-    /// How many delivered slots are kept below the newest snapshot.
+    /// How many delivered slots below the newest snapshot are not cut; the store may keep more.
     pub log_keep: u64,
 }
 

@@ -3,9 +3,13 @@
 //! Delivered slots are gathered for a moment and written in bulk; everything else is done in the order
 //! in which it was asked for. Each call into sled can block, so nothing else runs here.
 
-use super::archive::{Archive, Trouble};
+use super::archive::{Archive, Step, Trouble};
+use super::error::OpenError;
+use super::identity::archive_name;
 use super::journal::Point;
 use super::outlet::Outlet;
+use super::register::Register;
+use super::space::Space;
 use super::writer;
 use crate::Done;
 use ftq_core::ids::Slot;
@@ -17,6 +21,9 @@ use std::time::{Duration, Instant};
 /// How long delivered slots wait for more of them: one sync in the archive costs as much as several in
 /// the journal, and nobody waits for it.
 const GATHER: Duration = Duration::from_millis(20);
+
+/// How often the room on the disk is looked at while nothing else happens.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How many bytes of slots don't wait any more.
 const GATHER_BYTES: usize = 512 << 10;
@@ -45,6 +52,10 @@ pub(super) struct Archivist {
     orders: Receiver<Order>,
     journal: Sender<writer::Order>,
     outlet: Outlet,
+    register: Register,
+    space: Space,
+    /// Whether there may be work that nobody waits for.
+    is_idle: bool,
     /// Delivered slots that wait for more.
     gathered: Vec<SlotRecord>,
     gathered_bytes: usize,
@@ -59,8 +70,12 @@ impl Archivist {
         orders: Receiver<Order>,
         journal: Sender<writer::Order>,
         outlet: Outlet,
+        register: Register,
+        space: Space,
     ) -> Archivist {
-        Archivist { archive, orders, journal, outlet, gathered: Vec::new(), gathered_bytes: 0, owed: None }
+        let (gathered, gathered_bytes, owed) = (Vec::new(), 0, None);
+        let is_idle = false;
+        Archivist { archive, orders, journal, outlet, register, space, is_idle, gathered, gathered_bytes, owed }
     }
 
     /// Works until nobody can ask for anything any more, or something fails.
@@ -72,19 +87,66 @@ impl Archivist {
 
     fn work(&mut self) -> Result<(), Trouble> {
         loop {
-            let order = match self.owed {
-                None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some((_, due)) => self.orders.recv_timeout(due.saturating_duration_since(now())),
+            let order = match (self.is_idle, self.owed) {
+                (false, _) => self.orders.recv_timeout(Duration::ZERO),
+                (true, Some((_, due))) => self.orders.recv_timeout(due.saturating_duration_since(now())),
+                (true, None) => self.orders.recv_timeout(LOOK_EVERY),
             };
             if self.outlet.has_failed() {
                 return Ok(());
             }
             match order {
                 Ok(order) => self.carry_out(order)?,
-                Err(RecvTimeoutError::Timeout) => self.deliver()?,
                 Err(RecvTimeoutError::Disconnected) => return self.deliver(),
+                Err(RecvTimeoutError::Timeout) => {}
             }
+            if self.owed.is_some_and(|(_, due)| due <= now()) {
+                self.deliver()?;
+            }
+            self.look_around()?;
+            self.step()?;
         }
+    }
+
+    /// A little of what nobody waits for.
+    fn step(&mut self) -> Result<(), Trouble> {
+        let step = self.archive.step()?;
+        self.is_idle = step == Step::Idle;
+        match step {
+            Step::Idle | Step::Working => Ok(()),
+            Step::Snapshotted(slot) => {
+                self.outlet.say([Done::Report(Report::Snapshotted { slot })]);
+                Ok(())
+            }
+            Step::Copied => self.end_move(),
+        }
+    }
+
+    /// Whether the disk fills up, and whether the archive should move.
+    fn look_around(&mut self) -> Result<(), Trouble> {
+        let Some(look) = self.space.look(now()) else { return Ok(()) };
+        if let Some(is_nearly_full) = look.changed {
+            self.outlet.say([Done::Report(Report::NearlyFull(is_nearly_full))]);
+        }
+        let Some(live) = self.archive.wants_move()? else { return Ok(()) };
+        if !self.space.has(live) {
+            log::debug!("the archive takes more than it needs, and there is no room to write it anew");
+            return Ok(());
+        }
+        let next = archive_name(self.register.identity().archive + 1);
+        self.register.directory().remove(&next).map_err(fresh)?;
+        self.archive.begin_move(&self.register.directory().at(&next))
+    }
+
+    /// Everything is in the fresh database, and synced: it is named the current one.
+    fn end_move(&mut self) -> Result<(), Trouble> {
+        self.register.directory().sync().map_err(fresh)?;
+        self.register.change(|identity| identity.archive += 1).map_err(fresh)?;
+        if let Some(former) = self.archive.end_move()? {
+            let name = former.file_name().unwrap_or_default().to_string_lossy();
+            self.register.directory().remove(&name).map_err(fresh)?;
+        }
+        Ok(())
     }
 
     fn carry_out(&mut self, order: Order) -> Result<(), Trouble> {
@@ -98,14 +160,11 @@ impl Archivist {
             }
             Order::Save(snapshot) => {
                 self.deliver()?;
-                let slot = snapshot.slot;
-                self.archive.save(snapshot)?;
-                self.outlet.say([Done::Report(Report::Snapshotted { slot })]);
-                Ok(())
+                self.archive.save(snapshot)
             }
             Order::Cut(below) => {
-                self.deliver()?;
-                self.archive.cut(below)
+                self.archive.cut(below);
+                Ok(())
             }
             Order::CatchUp { slots, synced } => {
                 self.deliver()?;
@@ -117,7 +176,9 @@ impl Archivist {
             }
             Order::Adopt { snapshot, synced } => {
                 self.deliver()?;
+                let slot = snapshot.slot;
                 self.archive.adopt(snapshot)?;
+                self.outlet.say([Done::Report(Report::Snapshotted { slot })]);
                 let _ = synced.send(());
                 Ok(())
             }
@@ -142,6 +203,11 @@ impl Archivist {
         self.outlet.say([Done::Report(Report::Delivered { upto })]);
         Ok(())
     }
+}
+
+/// The fresh database could not be made, or not be named.
+fn fresh(error: OpenError) -> Trouble {
+    Trouble::Fresh(error.to_string())
 }
 
 /// The one place in the store that asks for the time: how long slots are gathered decides nothing.

@@ -67,6 +67,46 @@ impl Directory {
         }
     }
 
+    /// Gives something in it another name, durably.
+    pub(super) fn rename(&self, name: &str, to: &str) -> Result<(), OpenError> {
+        let (from, to) = (self.at(name), self.at(to));
+        let rename = || {
+            fs::rename(&from, &to)?;
+            if let Some(parent) = to.parent().filter(|parent| *parent != self.path) {
+                sync(parent)?;
+            }
+            sync(&self.path)
+        };
+        rename().map_err(OpenError::io("rename", &from))
+    }
+
+    /// Removes something in it, if it is there, with all that is below it.
+    pub(super) fn remove(&self, name: &str) -> Result<(), OpenError> {
+        let path = self.at(name);
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::io("remove", &path)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The names of what is in it.
+    pub(super) fn names(&self) -> Result<Vec<String>, OpenError> {
+        let read = || fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
+        let names = read().map_err(OpenError::io("read", &self.path))?;
+        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    }
+
+    /// Makes all names in it durable.
+    pub(super) fn sync(&self) -> Result<(), OpenError> {
+        sync(&self.path).map_err(OpenError::io("sync the directory", &self.path))
+    }
+
+    /// The directory itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where something in it is.
     pub(super) fn at(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -76,12 +116,4 @@ impl Directory {
 /// Makes the names in a directory durable.
 pub(super) fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
-}
-
-/// Takes a directory out with all that is in it; nothing happens if it is not there.
-pub(super) fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

@@ -32,6 +32,15 @@ pub enum OpenError {
         /// What is wrong with it.
         what: String,
     },
+    /// There is no room to open it.
+    Full {
+        /// The directory.
+        directory: PathBuf,
+        /// How many bytes are free.
+        free: u64,
+        /// How many are needed.
+        needed: u64,
+    },
     /// The options make no sense.
     Options(&'static str),
     /// The system refused something.
@@ -81,10 +90,16 @@ impl fmt::Display for OpenError {
                 write!(f, "the store belongs to cluster {found:?}: give each cluster a directory of its own")
             }
             OpenError::Damaged { part, what } => {
+                write!(f, "the store's {part} is damaged: {what}")
+            }
+            OpenError::Full { directory, free, needed } => {
                 write!(
                     f,
-                    "the store's {part} is damaged: {what}. Its promises can't be trusted any more: \
-                     keep the directory for inspection and let this member start with an empty one"
+                    "the disk is full: {} has {} MiB free, opening needs {} MiB. Nothing is lost: make room there \
+                     (what is named set-aside-… is only kept for inspection), then start again",
+                    directory.display(),
+                    free >> 20,
+                    needed >> 20
                 )
             }
             OpenError::Options(what) => write!(f, "{what}"),
@@ -111,6 +126,7 @@ impl std::error::Error for OpenError {
             | OpenError::Newer { .. }
             | OpenError::OtherCluster { .. }
             | OpenError::Damaged { .. }
+            | OpenError::Full { .. }
             | OpenError::Options(_) => None,
         }
     }

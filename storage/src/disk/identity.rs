@@ -1,70 +1,99 @@
 //! Whose store a directory holds: a small text file outside the journal and the archive.
 //!
 //! Always: a directory with a ready identity is never taken for a new one, whatever became of the
-//! rest of it (RULES S12).
+//! rest of it (RULES S12). The file is replaced as a whole, so it says at every moment which archive is the
+//! current one, and what of the store was lost.
 
-use super::directory::Directory;
 use super::error::{OpenError, Part};
 use super::{FORMAT, random};
 use ftq_core::ids::{ClusterId, StoreId};
 use std::fmt::Write;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-const NAME: &str = "identity";
+pub(super) const NAME: &str = "identity";
 const FIRST_LINE: &str = "ftq store";
 
 /// Whose store this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The store's id, drawn when it was created.
+    /// The store's id, drawn when it was created, and again when its journal was lost.
     pub store: StoreId,
-    /// The cluster that it belongs to, once that is known.
-    pub cluster: Option<ClusterId>,
+    /// The cluster as it is configured, once that is known.
+    pub configured: Option<ClusterId>,
+    /// What the operator's order to start anew has drawn: it makes another cluster of the same configuration.
+    pub anew: Option<[u8; 16]>,
     /// Seeds the digests of snapshot pieces, so that nobody outside can make two pieces that share one.
     pub(super) salt: u64,
     /// The size of the journal.
     pub(super) journal_bytes: u64,
-    /// Whether the store was ever created to the end.
-    pub(super) ready: bool,
+    /// Which archive is the current one; it rises with each move.
+    pub(super) archive: u32,
+    pub(super) state: State,
+    /// Whether a journal was lost since the store was created: until a view is installed again the store must
+    /// not count as a new one.
+    pub(super) forgetful: bool,
+}
+
+/// How far a store has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It was never created to the end, and holds nothing.
+    Creating,
+    /// It is all there.
+    Ready,
+    /// Its archive was lost, and is not yet what the journal builds on.
+    Rebuilding,
+}
+
+impl State {
+    const ALL: [(State, &str); 3] =
+        [(State::Creating, "creating"), (State::Ready, "ready"), (State::Rebuilding, "rebuilding")];
+
+    fn text(self) -> &'static str {
+        Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, text)| text)
+    }
 }
 
 impl Identity {
     /// A new store.
-    pub(super) fn draw(journal_bytes: u64) -> Result<Identity, OpenError> {
+    pub(super) fn draw(journal_bytes: u64, anew: Option<[u8; 16]>) -> Result<Identity, OpenError> {
         Ok(Identity {
             store: StoreId(random()?),
-            cluster: None,
+            configured: None,
+            anew,
             salt: u64::from_le_bytes(random()?),
             journal_bytes,
-            ready: false,
+            archive: 0,
+            state: State::Creating,
+            forgetful: false,
         })
     }
 
-    /// What the directory says; `None` if it says nothing.
-    pub(super) fn read(directory: &Directory) -> Result<Option<Identity>, OpenError> {
-        directory.read(NAME)?.map(|bytes| Identity::parse(&bytes)).transpose()
+    /// The cluster that the store belongs to, once that is known. A store answers to one for ever.
+    pub fn cluster(&self) -> Option<ClusterId> {
+        let configured = self.configured?;
+        let Some(anew) = self.anew else { return Some(configured) };
+        Some(ClusterId(xxh3_128(&[configured.0, anew].concat()).to_le_bytes()))
     }
 
-    /// Writes it down.
-    pub(super) fn write(&self, directory: &Directory) -> Result<(), OpenError> {
-        directory.replace(NAME, self.text().as_bytes())
+    /// The name of the current archive's directory.
+    pub(super) fn archive_name(&self) -> String {
+        archive_name(self.archive)
     }
 
-    fn text(&self) -> String {
-        let state = if self.ready { "ready" } else { "creating" };
-        let cluster = self.cluster.map_or_else(|| "unknown".to_owned(), |cluster| hex(&cluster.0));
-        let mut text = format!(
-            "{FIRST_LINE}\nformat {FORMAT}\nstate {state}\nstore {}\ncluster {cluster}\nsalt {:016x}\njournal {}\n",
-            hex(&self.store.0),
-            self.salt,
-            self.journal_bytes
-        );
-        let check = xxh3_64(text.as_bytes());
-        text.push_str(&format!("check {check:016x}\n"));
+    pub(super) fn text(&self) -> String {
+        let optional = |id: Option<[u8; 16]>| id.map_or_else(|| "none".to_owned(), |id| hex(&id));
+        let mut text =
+            format!("{FIRST_LINE}\nformat {FORMAT}\nstate {}\nstore {}\n", self.state.text(), hex(&self.store.0));
+        let configured = optional(self.configured.map(|cluster| cluster.0));
+        let _ = write!(text, "cluster {configured}\nanew {}\n", optional(self.anew));
+        let _ = write!(text, "salt {:016x}\njournal {}\narchive {}\n", self.salt, self.journal_bytes, self.archive);
+        let _ = writeln!(text, "forgetful {}", if self.forgetful { "yes" } else { "no" });
+        seal(&mut text);
         text
     }
 
-    fn parse(bytes: &[u8]) -> Result<Identity, OpenError> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Identity, OpenError> {
         let damaged = |what: &str| OpenError::damaged(Part::Identity, what);
         let text = std::str::from_utf8(bytes).map_err(|_| damaged("it is not text"))?;
         let mut lines = text.lines();
@@ -76,24 +105,55 @@ impl Identity {
             line.ok_or_else(|| damaged(&format!("there is no line \"{name}\"")))
         };
         let format = field("format")?.parse::<u32>().map_err(|_| damaged("the format is no number"))?;
+        // A newer version may have another check; what it has written is not judged.
         if format > FORMAT {
             return Err(OpenError::Newer { format });
         }
-        let ready = match field("state")? {
-            "ready" => true,
-            "creating" => false,
-            _ => return Err(damaged("the state is unknown")),
+        if !is_sealed(text) {
+            return Err(damaged("its check is wrong"));
+        }
+        let id = |text: &str| match text {
+            "none" | "unknown" => Ok(None),
+            id => unhex(id).map(Some).ok_or_else(|| damaged("an id can't be read")),
         };
-        let store = StoreId(unhex(field("store")?).ok_or_else(|| damaged("the store's id can't be read"))?);
-        let cluster = match field("cluster")? {
-            "unknown" => None,
-            id => Some(ClusterId(unhex(id).ok_or_else(|| damaged("the cluster's id can't be read"))?)),
-        };
+        let number = |text: &str| text.parse::<u64>().map_err(|_| damaged("a size is no number"));
+        let state = field("state")?;
+        let (state, _) =
+            State::ALL.into_iter().find(|(_, text)| *text == state).ok_or_else(|| damaged("the state is unknown"))?;
+        let store = StoreId(id(field("store")?)?.ok_or_else(|| damaged("it names no store"))?);
+        let configured = id(field("cluster")?)?.map(ClusterId);
+        let anew = if format >= 2 { id(field("anew")?)? } else { None };
         let salt = u64::from_str_radix(field("salt")?, 16).map_err(|_| damaged("the salt can't be read"))?;
-        let journal_bytes = field("journal")?.parse().map_err(|_| damaged("the journal's size is no number"))?;
-        let identity = Identity { store, cluster, salt, journal_bytes, ready };
-        if format == FORMAT && identity.text() != text { Err(damaged("its check is wrong")) } else { Ok(identity) }
+        let journal_bytes = number(field("journal")?)?;
+        let (archive, forgetful) = match format {
+            0 | 1 => (0, false),
+            _ => (number(field("archive")?)?, field("forgetful")? == "yes"),
+        };
+        let archive = u32::try_from(archive).map_err(|_| damaged("the archive's number is too large"))?;
+        Ok(Identity { store, configured, anew, salt, journal_bytes, archive, state, forgetful })
     }
+}
+
+/// The directory of the archive with this number.
+pub(super) fn archive_name(number: u32) -> String {
+    if number == 0 { "sled".to_owned() } else { format!("sled.{number}") }
+}
+
+/// Whether this could be the name of an archive.
+pub(super) fn is_archive_name(name: &str) -> bool {
+    name == "sled" || name.strip_prefix("sled.").is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+fn seal(text: &mut String) {
+    let check = xxh3_64(text.as_bytes());
+    let _ = writeln!(text, "check {check:016x}");
+}
+
+fn is_sealed(text: &str) -> bool {
+    let Some(at) = text.rfind("check ") else { return false };
+    let mut again = text[..at].to_owned();
+    seal(&mut again);
+    again == text
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -15,11 +15,15 @@
 
 mod archive;
 mod archivist;
+mod aside;
 mod directory;
 mod error;
 mod identity;
 mod journal;
+mod opening;
 mod outlet;
+mod register;
+mod space;
 mod verify;
 mod writer;
 
@@ -28,15 +32,13 @@ pub use identity::Identity;
 pub use verify::{Finding, verify};
 
 use crate::{Done, Store};
-use archive::Archive;
 use archivist::Archivist;
-use directory::Directory;
 use ftq_core::ids::{ClusterId, Slot};
 use ftq_core::replica::FetchId;
-use ftq_core::store::{Condition, Fetch, Job, JobId, Opened, Report};
-use journal::Journal;
+use ftq_core::store::{Fetch, Job, JobId, Opened, Report};
+use opening::Parts;
 use outlet::Outlet;
-use std::fs;
+use register::Register;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -46,10 +48,9 @@ use std::thread::{self, JoinHandle};
 use writer::Writer;
 
 /// The version of the formats of this store.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 const JOURNAL: &str = "journal";
-const ARCHIVE: &str = "sled";
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -59,24 +60,38 @@ pub struct Options {
     pub cluster: Option<ClusterId>,
     /// The size of a new journal. An existing one keeps its size.
     pub journal_bytes: u64,
+    /// Delivered slots below the newest snapshot stay until they are more than this, for members that were away.
+    pub log_keep_bytes: u64,
+    /// What the archive may take on the disk beyond twice of what is in it, before it is written anew.
+    pub slack_bytes: u64,
+    /// With less than this free the disk is nearly full, and that is said.
+    pub low_bytes: u64,
+    /// A file that is removed when a store can't be opened any more for want of room.
+    pub ballast_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { cluster: None, journal_bytes: 64 << 20 }
+        Options {
+            cluster: None,
+            journal_bytes: 64 << 20,
+            log_keep_bytes: 1 << 30,
+            slack_bytes: 192 << 20,
+            low_bytes: 256 << 20,
+            ballast_bytes: 64 << 20,
+        }
     }
 }
 
 /// An open store. Dropping it finishes what was handed over and lets go of the directory.
 pub struct DiskStore {
-    identity: Identity,
+    register: Register,
     writer: Option<Sender<writer::Order>>,
     archivist: Option<Sender<archivist::Order>>,
     done: Receiver<Done>,
     has_failed: bool,
     last: JobId,
     threads: Vec<JoinHandle<()>>,
-    _directory: Directory,
 }
 
 impl DiskStore {
@@ -87,30 +102,22 @@ impl DiskStore {
         options: &Options,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<(DiskStore, Opened), OpenError> {
-        let directory = Directory::lock(directory)?;
-        verify::clean_up(&directory)?;
-        let identity = identify(&directory, options)?;
-        let boot = u64::from_le_bytes(random()?);
-        let archive = Archive::open(&directory.at(ARCHIVE), identity.salt)?;
-        let end = archive.archive_end();
-        let path = directory.at(JOURNAL);
-        let journal = Journal::open(&path, identity.journal_bytes, identity.store, boot, &end)?;
-
-        let (snapshot, delivered) = archive.contents()?;
+        let Parts { register, archive, journal, contents, condition, space } = opening::open(directory, options)?;
+        let (snapshot, delivered, heard) = contents;
         let (promise, view, configuration) = journal.standing();
-        let tail = journal.slots(end.end.slot.next()).cloned().collect();
-        let store = identity.store;
+        let end = archive.end();
         let opened = Opened {
-            store,
+            store: register.identity().store,
             promise,
             view,
+            // If the journal that knew it is lost: the cluster was at least this far.
             configuration: configuration.or_else(|| snapshot.as_ref().map(|snapshot| snapshot.configuration.clone())),
             snapshot,
             delivered,
-            tail,
-            condition: Condition::Whole,
+            tail: journal.slots(journal.base().slot.next()).cloned().collect(),
+            condition,
             shown: journal.shown(),
-            heard: archive.heard().map_err(|trouble| OpenError::damaged(Part::Archive, trouble.to_string()))?,
+            heard,
         };
 
         let (said, done) = channel();
@@ -118,28 +125,29 @@ impl DiskStore {
         let (to_writer, writer_orders) = channel();
         let (to_archivist, archivist_orders) = channel();
         let snapshot = opened.snapshot.as_ref().map_or(Slot(0), |snapshot| snapshot.slot);
-        let writer = Writer::new(journal, writer_orders, to_archivist.clone(), outlet.clone(), end.end, snapshot);
-        let archivist = Archivist::new(archive, archivist_orders, to_writer.clone(), outlet.clone());
+        let writer =
+            Writer::new(journal, writer_orders, to_archivist.clone(), outlet.clone(), register.clone(), end, snapshot);
+        let archivist =
+            Archivist::new(archive, archivist_orders, to_writer.clone(), outlet.clone(), register.clone(), space);
         let threads = vec![
             spawn("journal", outlet.clone(), move || writer.run())?,
             spawn("archive", outlet, move || archivist.run())?,
         ];
         let disk = DiskStore {
-            identity,
+            register,
             writer: Some(to_writer),
             archivist: Some(to_archivist),
             done,
             has_failed: false,
             last: JobId(0),
             threads,
-            _directory: directory,
         };
         Ok((disk, opened))
     }
 
     /// Whose store it is.
-    pub fn identity(&self) -> &Identity {
-        &self.identity
+    pub fn identity(&self) -> Identity {
+        self.register.identity()
     }
 }
 
@@ -182,58 +190,17 @@ impl Drop for DiskStore {
     }
 }
 
-/// Whose store the directory holds; makes an empty one if it never held any.
-fn identify(directory: &Directory, options: &Options) -> Result<Identity, OpenError> {
-    let mut identity = match Identity::read(directory)? {
-        Some(identity) if identity.ready => {
-            if !directory.at(JOURNAL).exists() {
-                return Err(OpenError::damaged(Part::Journal, "it is missing"));
-            }
-            if !directory.at(ARCHIVE).join("db").exists() {
-                return Err(OpenError::damaged(Part::Archive, "it is missing"));
-            }
-            identity
-        }
-        Some(unfinished) => create(directory, unfinished)?,
-        None if directory.at(JOURNAL).exists() || directory.at(ARCHIVE).exists() => {
-            return Err(OpenError::damaged(Part::Identity, "it is missing"));
-        }
-        None => create(directory, Identity::draw(journal_bytes(options)?)?)?,
-    };
-    match (identity.cluster, options.cluster) {
-        (Some(found), Some(wanted)) if found != wanted => return Err(OpenError::OtherCluster { found }),
-        (None, Some(wanted)) => {
-            identity.cluster = Some(wanted);
-            identity.write(directory)?;
-        }
-        (Some(_), Some(_)) | (Some(_) | None, None) => {}
-    }
-    Ok(identity)
+/// Sets the store in `directory` aside and makes an empty one, of another cluster with the same configuration.
+/// `code` names that cluster: all its members must be started anew with the same one. Gives the name of what was
+/// set aside, if there was anything.
+pub fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<String>, OpenError> {
+    opening::start_anew(directory, code)
 }
 
-/// Makes an empty store. Until its identity says that it is ready, it holds nothing and is made anew.
-fn create(directory: &Directory, identity: Identity) -> Result<Identity, OpenError> {
-    identity.write(directory)?;
-    let archive = directory.at(ARCHIVE);
-    if archive.exists() {
-        fs::remove_dir_all(&archive).map_err(OpenError::io("clean up", &archive))?;
-    }
-    let boot = u64::from_le_bytes(random()?);
-    Journal::create(&directory.at(JOURNAL), identity.journal_bytes, identity.store, boot)?;
-    drop(Archive::open(&archive, identity.salt)?);
-    let ready = Identity { ready: true, ..identity };
-    ready.write(directory)?;
-    Ok(ready)
-}
-
-fn journal_bytes(options: &Options) -> Result<u64, OpenError> {
-    let bytes = options.journal_bytes;
-    let is_possible = (journal::AREA_BYTES_MIN..=journal::AREA_BYTES_MAX).contains(&bytes);
-    if is_possible && bytes.is_multiple_of(4096) {
-        Ok(bytes)
-    } else {
-        Err(OpenError::Options("the journal must have a multiple of 4 KiB, between 64 KiB and 2 GiB"))
-    }
+/// Sets the journal of a closed store aside, since others know more of the store than it shows. It is opened
+/// next as one that has lost its journal. Gives the name of what was set aside.
+pub fn distrust_journal(directory: &Path) -> Result<Option<String>, OpenError> {
+    opening::distrust_journal(directory)
 }
 
 /// A thread whose panic is a failure of the store: sled has some in it.

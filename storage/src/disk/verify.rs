@@ -3,12 +3,13 @@
 //! Always: nothing of the store is changed. sled repairs what it opens, so a copy of it is opened, which
 //! needs as much room again for as long as it is looked at.
 
-use super::archive::Archive;
-use super::directory::{self, Directory};
+use super::archive::{Archive, Bounds};
+use super::directory::Directory;
 use super::error::{OpenError, Part};
-use super::identity::Identity;
+use super::identity::{Identity, State};
 use super::journal::{Examined, Journal, Point};
-use super::{ARCHIVE, JOURNAL};
+use super::register::Register;
+use super::{JOURNAL, Options};
 use ftq_core::ids::Slot;
 use ftq_core::store::SlotRecord;
 use std::fmt;
@@ -53,12 +54,6 @@ pub fn verify(directory: &Path) -> Result<Vec<Finding>, OpenError> {
     Ok(findings.0)
 }
 
-/// Takes out the copy that a look which was cut short has left.
-pub(super) fn clean_up(directory: &Directory) -> Result<(), OpenError> {
-    let left = directory.at(SCRATCH);
-    directory::remove(&left).map_err(OpenError::io("clean up", &left))
-}
-
 /// What the journal says, as far as the archive has to fit it.
 struct Tail {
     archived: Point,
@@ -90,20 +85,24 @@ impl Findings {
     }
 
     fn identity(&mut self, directory: &Directory) -> Result<Option<Identity>, OpenError> {
-        let Some(identity) = self.noted(Identity::read(directory))? else { return Ok(None) };
+        let Some(identity) = self.noted(Register::read(directory))? else { return Ok(None) };
         match &identity {
             None => self.wrong(Part::Identity, "it is missing: this is no store, or was one".to_owned()),
-            Some(Identity { ready: false, .. }) => {
+            Some(Identity { state: State::Creating, .. }) => {
                 self.there(Part::Identity, "the store was never created to its end, and holds nothing".to_owned());
             }
-            Some(Identity { store, cluster: Some(cluster), .. }) => {
-                self.there(Part::Identity, format!("store {store:?} of cluster {cluster:?}"));
-            }
-            Some(Identity { store, cluster: None, .. }) => {
-                self.there(Part::Identity, format!("store {store:?} of no cluster yet"));
+            Some(identity) => {
+                let of = identity.cluster().map_or("no cluster yet".to_owned(), |id| format!("cluster {id:?}"));
+                self.there(Part::Identity, format!("store {:?} of {of}", identity.store));
+                if identity.state == State::Rebuilding {
+                    self.there(Part::Archive, "it was lost, and is being rebuilt from the other members".to_owned());
+                }
+                if identity.forgetful {
+                    self.there(Part::Journal, "one was lost; this store began with another".to_owned());
+                }
             }
         }
-        Ok(identity.filter(|identity| identity.ready))
+        Ok(identity.filter(|identity| identity.state != State::Creating))
     }
 
     /// `above` is what the archive holds: slots up to there are of no interest here.
@@ -122,15 +121,17 @@ impl Findings {
     }
 
     fn archive(&mut self, directory: &Directory, identity: &Identity) -> Result<Option<Point>, OpenError> {
-        let path = directory.at(ARCHIVE);
+        let path = directory.at(&identity.archive_name());
         if !path.join("db").exists() {
             self.wrong(Part::Archive, "it is missing".to_owned());
             return Ok(None);
         }
-        clean_up(directory)?;
+        directory.remove(SCRATCH)?;
+        let Options { log_keep_bytes, slack_bytes, .. } = Options::default();
+        let bounds = Bounds { log_keep_bytes, slack_bytes };
         let copy = Scratch::of(&path, directory.at(SCRATCH))?;
-        let Some(archive) = self.noted(Archive::open(&copy.0, identity.salt))? else { return Ok(None) };
-        let Some((snapshot, delivered)) = self.noted(archive.contents())? else { return Ok(None) };
+        let Some(archive) = self.noted(Archive::open(&copy.0, identity.salt, bounds))? else { return Ok(None) };
+        let Some((snapshot, delivered, _)) = self.noted(archive.contents())? else { return Ok(None) };
         match snapshot {
             None => self.there(Part::Archive, "no snapshot".to_owned()),
             Some(snapshot) => {
@@ -141,6 +142,9 @@ impl Findings {
                     format!("a snapshot at slot {}, {pieces} pieces, {bytes} bytes", snapshot.slot),
                 );
             }
+        }
+        for what in self.noted(archive.damaged_values())?.unwrap_or_default() {
+            self.wrong(Part::Archive, what);
         }
         self.there(Part::Archive, format!("delivered up to slot {}, {}", archive.end().slot, range(&delivered)));
         Ok(Some(archive.end()))
@@ -184,7 +188,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What is left is taken out by the next look, or by the next opening.
-        let _ = directory::remove(&self.0);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

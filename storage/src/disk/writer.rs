@@ -11,8 +11,11 @@
 mod room;
 
 use super::archivist;
+use super::error::OpenError;
+use super::identity::State;
 use super::journal::{Journal, Misfit, Point, Record};
 use super::outlet::Outlet;
+use super::register::Register;
 use crate::Done;
 use ftq_core::ids::Slot;
 use ftq_core::store::{Generation, Job, JobId, Report, SlotRecord, Snapshot};
@@ -42,6 +45,8 @@ enum Trouble {
     TooLarge,
     /// The archivist is gone; it has said why.
     Archive,
+    /// What the store is could not be written down.
+    Register(OpenError),
 }
 
 /// The thread.
@@ -50,6 +55,7 @@ pub(super) struct Writer {
     orders: Receiver<Order>,
     archivist: Sender<archivist::Order>,
     outlet: Outlet,
+    register: Register,
     /// Jobs of the journal, in order.
     jobs: VecDeque<(JobId, Job)>,
     /// Jobs of the archive, each with the last job before it that could replace slots.
@@ -81,6 +87,7 @@ impl Writer {
         orders: Receiver<Order>,
         archivist: Sender<archivist::Order>,
         outlet: Outlet,
+        register: Register,
         archived: Point,
         snapshot: Slot,
     ) -> Writer {
@@ -89,6 +96,7 @@ impl Writer {
             orders,
             archivist,
             outlet,
+            register,
             jobs: VecDeque::new(),
             later: VecDeque::new(),
             last_replacing: JobId(0),
@@ -246,6 +254,7 @@ impl Writer {
             let slots = between.chain(above).cloned().collect();
             self.ask(|synced| archivist::Order::CatchUp { slots, synced })?;
             self.handed = end;
+            self.end_rebuilding()?;
         }
         let Point { slot, digest } = self.handed;
         self.journal.write(Record::Base { slot, digest, adopted: None })?;
@@ -263,8 +272,19 @@ impl Writer {
         self.ask(|synced| archivist::Order::Adopt { snapshot, synced })?;
         self.handed = Point { slot, digest };
         self.snapshot = slot;
+        self.end_rebuilding()?;
         self.journal.write(Record::Base { slot, digest, adopted })?;
         self.written(id, Some(generation), true);
+        Ok(())
+    }
+
+    /// An archive that was lost is back when it reaches what the journal builds on.
+    fn end_rebuilding(&self) -> Result<(), Trouble> {
+        let is_lost = self.register.identity().state == State::Rebuilding;
+        if is_lost && self.handed.slot >= self.journal.base().slot {
+            self.register.change(|identity| identity.state = State::Ready).map_err(Trouble::Register)?;
+            log::info!("the archive is rebuilt up to slot {}", self.handed.slot);
+        }
         Ok(())
     }
 
@@ -374,6 +394,7 @@ impl std::fmt::Display for Trouble {
             Trouble::Misfit => write!(f, "slots that contradict what is stored"),
             Trouble::TooLarge => write!(f, "a record that is larger than the journal can hold"),
             Trouble::Archive => write!(f, "the archive is gone"),
+            Trouble::Register(error) => write!(f, "{error}"),
         }
     }
 }

@@ -207,7 +207,7 @@ fn late_reports_overtake_one_another_and_none_is_lost() {
         .iter()
         .map(|report| match report {
             Report::Durable { job, .. } => job.0,
-            Report::Delivered { .. } | Report::Snapshotted { .. } | Report::Failed => 0,
+            Report::Delivered { .. } | Report::Snapshotted { .. } | Report::NearlyFull(_) | Report::Failed => 0,
         })
         .collect();
     assert!(!jobs.is_sorted());

@@ -17,7 +17,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The smallest journal there is: tests go around it often.
-pub const SMALL: Options = Options { cluster: None, journal_bytes: 64 << 10 };
+pub const SMALL: Options = Options {
+    cluster: None,
+    journal_bytes: 64 << 10,
+    log_keep_bytes: 0,
+    slack_bytes: 192 << 20,
+    low_bytes: 0,
+    ballast_bytes: 0,
+};
 
 /// An open store.
 pub struct Bench {

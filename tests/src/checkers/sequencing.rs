@@ -105,6 +105,7 @@ impl Sequencing {
             | Event::Older
             | Event::Stranded
             | Event::Repeated
+            | Event::NearlyFull(_)
             | Event::Refused { .. }
             | Event::Stopped { .. } => Ok(()),
         }

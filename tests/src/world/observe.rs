@@ -81,6 +81,7 @@ impl World {
             | Event::Left { .. }
             | Event::Configured { .. }
             | Event::Stranded
+            | Event::NearlyFull(_)
             | Event::Repeated => {}
         }
     }
@@ -297,6 +298,7 @@ impl World {
             }
             Event::Older => self.say(who, "older", format_args!("than others have heard")),
             Event::Stranded => self.say(who, "stranded", format_args!("nobody has what is lost here")),
+            Event::NearlyFull(is_nearly_full) => self.say(who, "disk", format_args!("nearly full: {is_nearly_full}")),
             Event::Repeated => self.say(who, "repeated", format_args!("a retry is answered from its session")),
             Event::Refused { why } => self.say(who, "refused", format_args!("{why}")),
             Event::Stopped { why } => self.say(who, "stopped", format_args!("{why}")),

@@ -22,7 +22,7 @@ impl Archive {
         for Heard { store, boot, mark } in marks {
             w.raw(&store.0).raw(&boot.0).u64(mark.ordinal).ballot(mark.promise).ballot(mark.view).slot(mark.end);
         }
-        self.values.put(&KEY, w.as_slice())
+        self.put(&KEY, w.as_slice())
     }
 
     /// What was heard.

@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! key   'l' · first slot · part         all big-endian, so that they lie in the order of the slots
-//! body  0 · digest before · n · n slots                      a batch
-//!       1 · last? · bytes                                    a part of (digest before · slot)
+//! body  2 · digest before · bytes before · n · n slots       a batch
+//!       3 · last? · bytes before · bytes                     a part of (digest before · slot)
+//!       0 and 1: the same without `bytes before`, as format 1 wrote them
 //! ```
 //!
 //! Always: a slot of several parts counts only with its last part, which is written last. Each value
-//! carries the digest of the slot before it, so a lost value is noticed.
+//! carries the digest of the slot before it, so a lost value is noticed; and how many bytes of the log were
+//! ever written before it, so that the size of the log is known without reading it.
 
+use super::values::CHECKSUM_BYTES;
 use super::{Archive, Trouble, VALUE_BYTES_MAX, checked};
 use crate::disk::journal::Point;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -16,30 +19,45 @@ use ftq_core::ids::{Digest, Slot};
 use ftq_core::store::SlotRecord;
 use ftq_core::wire::{Malformed, Reader, Writer};
 
-const PREFIX: u8 = b'l';
-const BATCH: u8 = 0;
-const PART: u8 = 1;
+pub(super) const PREFIX: u8 = b'l';
+const BATCH_1: u8 = 0;
+const PART_1: u8 = 1;
+const BATCH: u8 = 2;
+const PART: u8 = 3;
 
 /// What the bodies of one value hold at most: checksum, kind and the digest before need room too.
 const BODY_BYTES_MAX: usize = VALUE_BYTES_MAX - 64;
-
-/// How many values are taken out before the next sync.
-const KEYS_AT_ONCE: usize = 256;
 
 /// What a slot takes besides its content, at most.
 const SLOT_BYTES_MAX: usize = 96;
 
 /// The key of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key {
-    slot: Slot,
+pub(super) struct Key {
+    pub(super) slot: Slot,
     part: u32,
 }
 
 /// What a value says.
 enum Value {
-    Batch { before: Digest, slots: Vec<SlotRecord> },
-    Part { is_last: bool, bytes: Bytes },
+    Batch { before: Digest, bytes_before: u64, slots: Vec<SlotRecord> },
+    Part { is_last: bool, bytes_before: u64, bytes: Bytes },
+}
+
+/// How much log there is, counted in bytes of values over the archive's whole life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// What was written before the first value that is still there.
+    pub(super) from: u64,
+    /// What was written in all.
+    pub(super) to: u64,
+}
+
+impl Extent {
+    /// What is there.
+    pub(super) fn bytes(self) -> u64 {
+        self.to.saturating_sub(self.from)
+    }
 }
 
 impl Archive {
@@ -66,11 +84,11 @@ impl Archive {
 
     fn put_batch(&mut self, batch: &[SlotRecord]) -> Result<(), Trouble> {
         let mut w = Writer::new();
-        w.u8(BATCH).digest(self.end.digest).u64(batch.len() as u64);
+        w.u8(BATCH).digest(self.end.digest).u64(self.log.to).u64(batch.len() as u64);
         for record in batch {
             w.record(record);
         }
-        self.values.put(&Key { slot: batch[0].slot, part: 0 }.encode(), w.as_slice())
+        self.put_log(Key { slot: batch[0].slot, part: 0 }, w.as_slice())
     }
 
     fn put_parts(&mut self, record: &SlotRecord) -> Result<(), Trouble> {
@@ -80,40 +98,18 @@ impl Archive {
         let last = parts.len() - 1;
         for (at, chunk) in parts.enumerate() {
             let mut body = Writer::new();
-            body.u8(PART).u8(u8::from(at == last)).raw(chunk);
+            body.u8(PART).u8(u8::from(at == last)).u64(self.log.to).raw(chunk);
             let part = u32::try_from(at).map_err(|_| Trouble::Differs)?;
-            self.values.put(&Key { slot: record.slot, part }.encode(), body.as_slice())?;
+            self.put_log(Key { slot: record.slot, part }, body.as_slice())?;
         }
         Ok(())
     }
 
-    /// Takes out slots below `below`, value by value; a value that reaches further stays.
-    pub(in crate::disk) fn cut(&mut self, below: Slot) -> Result<(), Trouble> {
-        // The value that reaches up to `below`, or the last one in front of it: it stays.
-        let Some(stays) = self.values.db.range(first_key(Slot(0))..first_key(below.next())).keys().next_back() else {
-            return Ok(());
-        };
-        let stays = Key::parse(&stays?)?.slot;
-        self.remove_below(first_key(stays))
-    }
-
-    /// Takes out all slots: a snapshot has replaced them.
-    pub(super) fn drop_log(&mut self) -> Result<(), Trouble> {
-        self.remove_below(end_key())
-    }
-
-    fn remove_below(&mut self, end: [u8; 13]) -> Result<(), Trouble> {
-        loop {
-            let entries = self.values.db.range(first_key(Slot(0))..end).keys().take(KEYS_AT_ONCE);
-            let keys = entries.collect::<Result<Vec<_>, _>>()?;
-            if keys.is_empty() {
-                return Ok(());
-            }
-            for key in keys {
-                self.values.remove(&key)?;
-            }
-            self.values.sync()?;
-        }
+    fn put_log(&mut self, key: Key, body: &[u8]) -> Result<(), Trouble> {
+        self.put(&key.encode(), body)?;
+        // With the value's checksum, as it is counted when it is read back.
+        self.log.to += body.len() as u64 + CHECKSUM_BYTES;
+        Ok(())
     }
 
     /// Where the delivered slots end; the parts of a last slot that is not whole are taken out.
@@ -139,12 +135,23 @@ impl Archive {
                 }
                 Value::Part { is_last: false, .. } => {
                     for part in 0..=key.part {
-                        self.values.remove(&Key { slot: key.slot, part }.encode())?;
+                        self.remove(&Key { slot: key.slot, part }.encode())?;
                     }
                 }
             }
         }
         Ok(base)
+    }
+
+    /// How much log there is; to be asked for once its end is known.
+    pub(super) fn find_extent(&self) -> Result<Extent, Trouble> {
+        let mut values = self.values.db.scan_prefix([PREFIX]);
+        let (Some(first), last) = (values.next().transpose()?, values.next_back().transpose()?) else {
+            return Ok(Extent::default());
+        };
+        let last = last.as_ref().unwrap_or(&first);
+        let ((from, _), (before, bytes)) = (extent_of(&first), extent_of(last));
+        Ok(Extent { from, to: before + bytes })
     }
 
     /// All slots above `base`, which must be there without a gap.
@@ -174,7 +181,7 @@ impl Archive {
                 continue;
             }
             let (before, batch) = match Value::parse(checked(&key, &value)?)? {
-                Value::Batch { before, slots } => (before, slots),
+                Value::Batch { before, slots, .. } => (before, slots),
                 Value::Part { .. } => {
                     let (before, record) = self.whole(place.slot)?;
                     (before, vec![record])
@@ -210,7 +217,7 @@ impl Archive {
                 return Err(Trouble::Damaged(format!("a part of slot {slot} is missing")));
             };
             match Value::parse(body)? {
-                Value::Part { is_last, bytes: chunk } => {
+                Value::Part { is_last, bytes: chunk, .. } => {
                     bytes.put(chunk);
                     if is_last {
                         break;
@@ -238,7 +245,7 @@ impl Key {
         key
     }
 
-    fn parse(key: &[u8]) -> Result<Key, Trouble> {
+    pub(super) fn parse(key: &[u8]) -> Result<Key, Trouble> {
         let mut r = Reader::new(Bytes::copy_from_slice(key.get(1..).unwrap_or_default()));
         let mut read = || Ok(Key { slot: Slot(u64::from_be_bytes(r.array()?)), part: u32::from_be_bytes(r.array()?) });
         read().map_err(|Malformed| Trouble::Damaged(format!("a key that nobody wrote: {key:02x?}")))
@@ -249,23 +256,37 @@ impl Value {
     fn parse(body: Bytes) -> Result<Value, Trouble> {
         let mut r = Reader::new(body);
         let mut read = || match r.u8()? {
-            BATCH => {
+            kind @ (BATCH_1 | BATCH) => {
                 let before = r.digest()?;
+                let bytes_before = if kind == BATCH { r.u64()? } else { 0 };
                 let n = r.count(r.remaining())?;
-                Ok(Value::Batch { before, slots: (0..n).map(|_| r.record()).collect::<Result<_, _>>()? })
+                Ok(Value::Batch { before, bytes_before, slots: (0..n).map(|_| r.record()).collect::<Result<_, _>>()? })
             }
-            PART => Ok(Value::Part { is_last: r.u8()? == 1, bytes: r.take(r.remaining())? }),
+            kind @ (PART_1 | PART) => {
+                let is_last = r.u8()? == 1;
+                let bytes_before = if kind == PART { r.u64()? } else { 0 };
+                Ok(Value::Part { is_last, bytes_before, bytes: r.take(r.remaining())? })
+            }
             _ => Err(Malformed),
         };
         read().map_err(|Malformed| Trouble::Damaged("a value of the log can't be read".to_owned()))
     }
 }
 
-fn first_key(slot: Slot) -> [u8; 13] {
+/// What was written before a value of the log, and the value's own bytes. One that is damaged counts as old:
+/// the slots below a hole are of little use.
+pub(super) fn extent_of((key, value): &(sled::IVec, sled::IVec)) -> (u64, u64) {
+    match checked(key, value).and_then(Value::parse) {
+        Ok(Value::Batch { bytes_before, .. } | Value::Part { bytes_before, .. }) => (bytes_before, value.len() as u64),
+        Err(_) => (0, value.len() as u64),
+    }
+}
+
+pub(super) fn first_key(slot: Slot) -> [u8; 13] {
     Key { slot, part: 0 }.encode()
 }
 
-fn end_key() -> [u8; 13] {
+pub(super) fn end_key() -> [u8; 13] {
     [PREFIX + 1; 13]
 }
 

@@ -20,13 +20,13 @@ use ftq_core::wire::{Malformed, Reader, Writer};
 use std::collections::BTreeSet;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-const HEAD_KEY: [u8; 1] = [b's'];
+pub(super) const HEAD_KEY: [u8; 1] = [b's'];
 const PREFIX: u8 = b'p';
 
 /// What one value of a piece holds; the checksum needs room too.
-const CHUNK_BYTES: usize = VALUE_BYTES_MAX - 8;
+pub(super) const CHUNK_BYTES: usize = VALUE_BYTES_MAX - 8;
 
-/// How many values are taken out before the next sync.
+/// How many unfinished pieces are taken out before the next sync.
 const KEYS_AT_ONCE: usize = 256;
 
 /// Every member there ever was may have a position: ids are 1 to 63.
@@ -34,9 +34,9 @@ const POSITIONS_MAX: usize = 63;
 
 /// A piece that is in the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Piece {
-    digest: u128,
-    bytes: usize,
+pub(super) struct Piece {
+    pub(super) digest: u128,
+    pub(super) bytes: usize,
 }
 
 /// The newest snapshot, without the bytes of its pieces.
@@ -46,9 +46,9 @@ pub(super) struct Kept {
     pub(super) head: Snapshot,
     /// Whether it replaced the log, as another replica's does.
     pub(super) adopted: bool,
-    pieces: Vec<Piece>,
+    pub(super) pieces: Vec<Piece>,
     /// Where the table of pieces is kept.
-    table: Piece,
+    pub(super) table: Piece,
 }
 
 impl Kept {
@@ -57,75 +57,18 @@ impl Kept {
         Point { slot: self.head.slot, digest: self.head.digest }
     }
 
+    /// How much of it there is.
+    pub(super) fn bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.bytes as u64).sum()
+    }
+
     /// The digests under which its bytes are kept.
-    fn digests(&self) -> BTreeSet<u128> {
+    pub(super) fn digests(&self) -> BTreeSet<u128> {
         self.pieces.iter().chain([&self.table]).map(|piece| piece.digest).collect()
     }
 }
 
 impl Archive {
-    /// Makes this replica's own snapshot the newest one. Durable when this returns.
-    pub(in crate::disk) fn save(&mut self, snapshot: Snapshot) -> Result<(), Trouble> {
-        if self.snapshot.as_ref().is_some_and(|kept| kept.head.slot >= snapshot.slot) {
-            return Ok(());
-        }
-        if snapshot.slot > self.end.slot {
-            return Err(Trouble::Differs);
-        }
-        self.replace(snapshot, false)
-    }
-
-    /// Makes another replica's snapshot the newest one and drops the log. Durable when this returns.
-    pub(in crate::disk) fn adopt(&mut self, snapshot: Snapshot) -> Result<(), Trouble> {
-        let base = Point { slot: snapshot.slot, digest: snapshot.digest };
-        if base.slot < self.end.slot || (base.slot == self.end.slot && base.digest != self.end.digest) {
-            return Err(Trouble::Differs);
-        }
-        self.replace(snapshot, true)?;
-        self.end = base;
-        self.drop_log()
-    }
-
-    fn replace(&mut self, mut snapshot: Snapshot, adopted: bool) -> Result<(), Trouble> {
-        let former = self.snapshot.as_ref().map(Kept::digests).unwrap_or_default();
-        let mut present = former.clone();
-        let mut pieces = Vec::with_capacity(snapshot.pieces.len());
-        for bytes in std::mem::take(&mut snapshot.pieces) {
-            pieces.push(self.keep(&bytes, &mut present)?);
-        }
-        let mut w = Writer::new();
-        for piece in &pieces {
-            w.raw(&piece.digest.to_le_bytes()).u64(piece.bytes as u64);
-        }
-        let table = self.keep(w.as_slice(), &mut present)?;
-        let kept = Kept { head: snapshot, adopted, pieces, table };
-        self.values.sync()?;
-        self.values.put(&HEAD_KEY, &kept.encode())?;
-        self.values.sync()?;
-        let gone: Vec<u128> = former.difference(&kept.digests()).copied().collect();
-        self.snapshot = Some(kept);
-        for digest in gone {
-            self.forget(digest)?;
-        }
-        self.values.sync()
-    }
-
-    /// Writes a piece unless it is there.
-    fn keep(&mut self, bytes: &[u8], present: &mut BTreeSet<u128>) -> Result<Piece, Trouble> {
-        let piece = Piece { digest: xxh3_128_with_seed(bytes, self.salt), bytes: bytes.len() };
-        if present.insert(piece.digest) {
-            for (part, chunk) in (0u32..).zip(bytes.chunks(CHUNK_BYTES)) {
-                self.values.put(&key(piece.digest, part), chunk)?;
-            }
-        }
-        Ok(piece)
-    }
-
-    fn forget(&mut self, digest: u128) -> Result<(), Trouble> {
-        let keys = self.values.db.scan_prefix(&key(digest, 0)[..17]).keys().collect::<Result<Vec<_>, _>>()?;
-        keys.iter().try_for_each(|key| self.values.remove(key))
-    }
-
     fn load(&self, piece: Piece) -> Result<Bytes, Trouble> {
         let mut bytes = BytesMut::new();
         for part in 0.. {
@@ -171,8 +114,8 @@ impl Archive {
             }
         }
         for keys in gone.chunks(KEYS_AT_ONCE) {
-            keys.iter().try_for_each(|key| self.values.remove(key))?;
-            self.values.sync()?;
+            keys.iter().try_for_each(|key| self.remove(key))?;
+            self.sync()?;
         }
         Ok(())
     }
@@ -194,7 +137,7 @@ impl Archive {
 }
 
 impl Kept {
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let head = &self.head;
         let mut w = Writer::new();
         w.slot(head.slot).digest(head.digest).u64(head.clock.0).configuration(&head.configuration);
@@ -227,7 +170,7 @@ impl Kept {
     }
 }
 
-fn key(digest: u128, part: u32) -> [u8; 21] {
+pub(super) fn key(digest: u128, part: u32) -> [u8; 21] {
     let mut key = [PREFIX; 21];
     key[1..17].copy_from_slice(&digest.to_be_bytes());
     key[17..].copy_from_slice(&part.to_be_bytes());

@@ -1,7 +1,10 @@
 //! What the archive spares sled.
 
+use super::values::UNSYNCED_BYTES_MAX;
 use super::*;
-use ftq_core::ids::{Digest, Slot};
+use bytes::Bytes;
+use ftq_core::ids::Digest;
+use ftq_core::store::{SlotRecord, Snapshot};
 use ftq_core::time::SlotClock;
 
 fn record(k: u64, bytes: usize) -> SlotRecord {
@@ -14,6 +17,21 @@ fn record(k: u64, bytes: usize) -> SlotRecord {
     }
 }
 
+const BOUNDS: Bounds = Bounds { log_keep_bytes: 0, slack_bytes: 0 };
+
+/// Does all that nobody waits for.
+fn worked_off(archive: &mut Archive) -> Vec<Step> {
+    let steps = std::iter::from_fn(|| Some(archive.step().unwrap()).filter(|step| *step != Step::Idle));
+    let steps = steps.inspect(|step| assert_ne!(*step, Step::Copied, "a move is ended by hand"));
+    steps.filter(|step| *step != Step::Working).collect()
+}
+
+fn saved(archive: &mut Archive, snapshot: Snapshot) {
+    let slot = snapshot.slot;
+    archive.save(snapshot).unwrap();
+    assert_eq!(worked_off(archive), [Step::Snapshotted(slot)]);
+}
+
 fn snapshot(slot: u64, pieces: &[&'static [u8]]) -> Snapshot {
     let pieces = pieces.iter().copied().map(Bytes::from_static).collect();
     Snapshot { slot: Slot(slot), digest: Digest(slot.into()), pieces, ..Snapshot::default() }
@@ -23,9 +41,9 @@ fn snapshot(slot: u64, pieces: &[&'static [u8]]) -> Snapshot {
 #[test]
 fn a_piece_that_did_not_change_is_not_written_again() {
     let directory = tempfile::tempdir().unwrap();
-    let mut archive = Archive::open(directory.path(), 5).unwrap();
+    let mut archive = Archive::open(directory.path(), 5, BOUNDS).unwrap();
     archive.append(&[record(1, 10), record(2, 10)]).unwrap();
-    archive.save(snapshot(1, &[b"same", b"old"])).unwrap();
+    saved(&mut archive, snapshot(1, &[b"same", b"old"]));
     assert_eq!(archive.load_snapshot().unwrap(), Some(snapshot(1, &[b"same", b"old"])));
     for entry in archive.values.db.scan_prefix([b'p']) {
         let (key, value) = entry.unwrap();
@@ -33,7 +51,7 @@ fn a_piece_that_did_not_change_is_not_written_again() {
             archive.values.db.insert(key, b"spoiled").unwrap();
         }
     }
-    archive.save(snapshot(2, &[b"same", b"new"])).unwrap();
+    saved(&mut archive, snapshot(2, &[b"same", b"new"]));
     assert!(matches!(archive.load_snapshot(), Err(Trouble::Damaged(_))));
     assert!(archive.piece(Slot(2), 1).unwrap().is_some_and(|(_, _, piece)| &piece[..] == b"new"));
     assert_eq!(archive.values.db.scan_prefix([b'p']).count(), 3, "two pieces and their table");
@@ -42,14 +60,14 @@ fn a_piece_that_did_not_change_is_not_written_again() {
 #[test]
 fn little_is_unsynced_and_no_value_is_large() {
     let directory = tempfile::tempdir().unwrap();
-    let mut archive = Archive::open(directory.path(), 5).unwrap();
+    let mut archive = Archive::open(directory.path(), 5, BOUNDS).unwrap();
     for k in 1..40 {
         archive.append(&[record(k, 300_000)]).unwrap();
         assert!(archive.values.unsynced <= UNSYNCED_BYTES_MAX);
     }
     let largest = archive.values.db.iter().values().map(|value| value.unwrap().len()).max();
     assert!(largest.is_some_and(|bytes| bytes <= VALUE_BYTES_MAX));
-    let blobs = fs::read_dir(directory.path().join("blobs"));
+    let blobs = std::fs::read_dir(directory.path().join("blobs"));
     assert!(blobs.is_ok_and(|mut blobs| blobs.next().is_none()), "sled puts nothing into files of its own");
 }
 
@@ -57,14 +75,141 @@ fn little_is_unsynced_and_no_value_is_large() {
 #[test]
 fn a_large_slot_counts_only_with_its_last_part() {
     let directory = tempfile::tempdir().unwrap();
-    let mut archive = Archive::open(directory.path(), 5).unwrap();
+    let mut archive = Archive::open(directory.path(), 5, BOUNDS).unwrap();
     archive.append(&[record(1, 10), record(2, 200_000)]).unwrap();
     let last = archive.values.db.scan_prefix([b'l']).keys().next_back().unwrap().unwrap();
     archive.values.remove(&last).unwrap();
     archive.sync().unwrap();
     drop(archive);
-    let mut archive = Archive::open(directory.path(), 5).unwrap();
+    let mut archive = Archive::open(directory.path(), 5, BOUNDS).unwrap();
     assert_eq!(archive.end().slot, Slot(1));
     archive.append(&[record(2, 60_000)]).unwrap();
     assert_eq!(archive.contents().unwrap().1, vec![record(1, 10), record(2, 60_000)]);
+}
+
+fn log(archive: &mut Archive, from: u64, to: u64, bytes: usize) {
+    for k in from..=to {
+        archive.append(&[record(k, bytes)]).unwrap();
+    }
+}
+
+/// Everything that anybody could read.
+fn all(archive: &Archive) -> (Option<Snapshot>, Vec<SlotRecord>, Vec<ftq_core::store::Heard>) {
+    let (snapshot, _, heard) = archive.contents().unwrap();
+    let first = archive.values.db.scan_prefix([b'l']).keys().next().unwrap().unwrap();
+    (snapshot, archive.slots(log::Key::parse(&first).unwrap().slot, usize::MAX).unwrap(), heard)
+}
+
+#[test]
+fn as_much_log_is_kept_as_is_wanted_and_nothing_above_the_snapshot_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let bounds = Bounds { log_keep_bytes: 100_000, ..BOUNDS };
+    let mut archive = Archive::open(directory.path(), 5, bounds).unwrap();
+    log(&mut archive, 1, 400, 1_000);
+    archive.cut(Slot(300));
+    assert_eq!(worked_off(&mut archive), []);
+    assert_eq!(all(&archive).1.len(), 400, "no snapshot covers it");
+    saved(&mut archive, snapshot(350, &[b"state"]));
+    archive.cut(Slot(351));
+    worked_off(&mut archive);
+    let kept = all(&archive).1.len();
+    assert!((90..=100).contains(&kept), "{kept}");
+    drop(archive);
+
+    // What there is is known after opening too.
+    let mut archive = Archive::open(directory.path(), 5, BOUNDS).unwrap();
+    assert!((90_000..=110_000).contains(&archive.log.bytes()), "{:?}", archive.log);
+    archive.cut(Slot(400));
+    worked_off(&mut archive);
+    assert_eq!(all(&archive).1.first().map(|record| record.slot), Some(Slot(351)));
+}
+
+#[test]
+fn a_snapshot_is_written_in_small_steps_and_the_newest_of_those_that_wait_is_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(directory.path(), 5, BOUNDS).unwrap();
+    log(&mut archive, 1, 9, 10);
+    let large = |slot: u64, fill: u8| Snapshot {
+        slot: Slot(slot),
+        pieces: (0..100).map(|n| Bytes::from(vec![fill ^ n; 40_000])).collect(),
+        ..Snapshot::default()
+    };
+    archive.save(large(3, 0)).unwrap();
+    assert_eq!(archive.step().unwrap(), Step::Working);
+    archive.append(&[record(10, 10)]).unwrap();
+    archive.save(large(5, 128)).unwrap();
+    archive.save(large(7, 128)).unwrap();
+    assert_eq!(worked_off(&mut archive), [Step::Snapshotted(Slot(3)), Step::Snapshotted(Slot(7))]);
+    assert_eq!(archive.contents().unwrap().0, Some(large(7, 128)));
+    assert_eq!(archive.values.db.scan_prefix([b'p']).count(), 101, "what only the former one named is gone");
+
+    // Adopting goes before all that was begun.
+    archive.save(large(8, 3)).unwrap();
+    archive.step().unwrap();
+    archive.adopt(snapshot(20, &[b"theirs"])).unwrap();
+    assert_eq!(worked_off(&mut archive), []);
+    assert_eq!(archive.contents().unwrap().0, Some(snapshot(20, &[b"theirs"])));
+    assert_eq!(archive.values.db.scan_prefix([b'p']).count(), 2);
+}
+
+/// While it is under way, everything goes on that can happen to an archive.
+#[test]
+fn a_move_takes_everything_along_whatever_happens_meanwhile() {
+    for meanwhile in 0..40 {
+        let directory = tempfile::tempdir().unwrap();
+        let mut archive = Archive::open(&directory.path().join("a"), 5, BOUNDS).unwrap();
+        log(&mut archive, 1, 60, 20_000);
+        saved(&mut archive, snapshot(9, &[b"same", b"old"]));
+        archive.begin_move(&directory.path().join("b")).unwrap();
+        let mut steps = 0;
+        loop {
+            if steps == meanwhile % 10 {
+                match meanwhile / 10 {
+                    0 => archive.save(snapshot(12, &[b"same", b"new"])).unwrap(),
+                    1 => archive.cut(Slot(10)),
+                    2 => archive.adopt(snapshot(70, &[b"theirs"])).unwrap(),
+                    _ => archive.hear(&[]).unwrap(),
+                }
+                let end = archive.end.slot.0;
+                log(&mut archive, end + 1, end + 5, 30_000);
+            }
+            steps += 1;
+            match archive.step().unwrap() {
+                Step::Idle => panic!("a move is under way"),
+                Step::Working | Step::Snapshotted(_) => {}
+                Step::Copied if steps > meanwhile % 10 => break,
+                Step::Copied => {}
+            }
+        }
+        let before = all(&archive);
+        assert_eq!(archive.end_move().unwrap(), Some(directory.path().join("a")));
+        assert_eq!(all(&archive), before);
+        let end = archive.end;
+        drop(archive);
+        let archive = Archive::open(&directory.path().join("b"), 5, BOUNDS).unwrap();
+        assert_eq!((all(&archive), archive.end), (before, end), "{meanwhile}");
+    }
+}
+
+/// Old log that is damaged stays behind; anything else that is damaged stops the move, and the replica.
+#[test]
+fn a_move_leaves_damaged_old_log_behind_and_nothing_else() {
+    for (key, is_left) in [(b'l', true), (b'p', false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut archive = Archive::open(&directory.path().join("a"), 5, BOUNDS).unwrap();
+        log(&mut archive, 1, 20, 40_000);
+        saved(&mut archive, snapshot(15, &[b"piece"]));
+        let (spoiled, _) = archive.values.db.scan_prefix([key]).next().unwrap().unwrap();
+        archive.values.db.insert(&spoiled, b"spoiled").unwrap();
+        archive.begin_move(&directory.path().join("b")).unwrap();
+        let last = std::iter::from_fn(|| Some(archive.step())).find(|step| !matches!(step, Ok(Step::Working))).unwrap();
+        match last {
+            Ok(step) => assert!(is_left && step == Step::Copied, "{step:?}"),
+            Err(trouble) => assert!(!is_left && matches!(trouble, Trouble::Damaged(_)), "{trouble}"),
+        }
+        if is_left {
+            archive.end_move().unwrap();
+            assert_eq!(all(&archive).1.first().map(|record| record.slot), Some(Slot(2)));
+        }
+    }
 }

@@ -98,17 +98,20 @@ impl Journal {
             marks: found.mark.number,
             free_before: found.mark.oldest.offset,
         };
-        if archive.end.slot < journal.standing.archived.slot {
-            let what =
-                format!("it ends at slot {}, and had synced {}", archive.end.slot, journal.standing.archived.slot);
+        let base = journal.base();
+        if archive.end.slot < base.slot && !archive.is_rebuilding {
+            let what = format!("it ends at slot {}, and had synced {}", archive.end.slot, base.slot);
             return Err(OpenError::damaged(super::Part::Archive, what));
         }
-        let unseen = archive.adopted.as_ref().filter(|(slot, _)| *slot > journal.standing.archived.slot);
-        if let Some((_, configuration)) = unseen {
-            journal.standing.configuration = Some(configuration.clone());
-        }
-        let cuts = journal.standing.rebase(archive.end);
-        if journal.standing.tail.front().is_some_and(|first| first.record.slot > archive.end.slot.next()) {
+        let cuts = match &archive.adopted {
+            Some(configuration) => journal.standing.adopt(archive.end, configuration),
+            None => journal.standing.rebase(archive.end),
+        };
+        let Ok(cuts) = cuts else {
+            return Err(OpenError::damaged(super::Part::Archive, format!("slot {} is another one", archive.end.slot)));
+        };
+        let first = journal.standing.tail.front().map(|first| first.record.slot);
+        if first.is_some_and(|first| first > journal.base().slot.next()) {
             let what = format!("it ends at slot {}, below the journal's oldest one", archive.end.slot);
             return Err(OpenError::damaged(super::Part::Archive, what));
         }
@@ -138,7 +141,7 @@ impl Journal {
         if cuts {
             let Point { slot, digest } = self.standing.archived;
             log::warn!("accepted slots do not fit the delivered ones up to slot {slot}: they are cut");
-            // Nothing stands above the archive, so this fits: there is room, and no slot to contradict.
+            // Nothing stands above the archive any more, so this fits: there is room, and no slot to contradict.
             let fits = self.write(Record::Base { slot, digest, adopted: None });
             assert!(fits.is_ok(), "nothing stands above the archive's end");
             self.sync()?;
@@ -241,6 +244,11 @@ impl Journal {
         self.ring.area_bytes()
     }
 
+    /// Where the accepted slots begin: the archive has, or had, synced everything up to here.
+    pub(super) fn base(&self) -> Point {
+        self.standing.archived
+    }
+
     /// The end of the log.
     pub(super) fn end(&self) -> Slot {
         self.standing.end()
@@ -272,8 +280,10 @@ impl Journal {
 pub(super) struct ArchiveEnd {
     /// Its last slot.
     pub(super) end: Point,
-    /// The snapshot that was adopted last, and the cluster there.
-    pub(super) adopted: Option<(Slot, Configuration)>,
+    /// If that is where an adopted snapshot ends: the cluster there.
+    pub(super) adopted: Option<Configuration>,
+    /// Whether it was lost, and may end below what it had synced.
+    pub(super) is_rebuilding: bool,
 }
 
 /// What a look at a journal finds.

@@ -54,17 +54,12 @@ impl Standing {
                 self.push(slots, place)
             }
             Record::Base { slot, digest, adopted } => {
-                match adopted {
-                    None => {
-                        self.rebase(Point { slot, digest });
-                    }
-                    Some(configuration) => {
-                        self.configuration = Some(configuration);
-                        self.tail.clear();
-                        self.advance(Point { slot, digest });
-                    }
-                }
-                Ok(())
+                let base = Point { slot, digest };
+                let cuts = match adopted {
+                    None => self.rebase(base),
+                    Some(configuration) => self.adopt(base, &configuration),
+                };
+                cuts.map(|_| ())
             }
             Record::Rewrite(slots) => {
                 self.tail.clear();
@@ -74,16 +69,29 @@ impl Standing {
     }
 
     /// The archive reaches up to `base`: accepted slots that don't chain onto it are cut. Says whether there
-    /// were any.
-    pub(super) fn rebase(&mut self, base: Point) -> bool {
-        let here = self.digest_at(base.slot);
-        let begins_above = self.tail.front().is_none_or(|first| first.record.slot > base.slot);
-        let cuts = here != Some(base.digest) && !begins_above;
+    /// were any. Below `archived` an archive that was lost is only on its way back, and cuts nothing.
+    pub(super) fn rebase(&mut self, base: Point) -> Result<bool, Misfit> {
+        if base.slot == self.archived.slot && base.digest != self.archived.digest {
+            return Err(Misfit);
+        }
+        let reaches_tail = self.tail.front().is_some_and(|first| first.record.slot <= base.slot);
+        let cuts = reaches_tail && base.slot > self.archived.slot && self.digest_at(base.slot) != Some(base.digest);
         if cuts {
             self.tail.clear();
         }
         self.advance(base);
-        cuts
+        Ok(cuts)
+    }
+
+    /// Another replica's snapshot reaches up to `base`. What chains onto it stays, under the cluster that is
+    /// known here; if nothing does, the cluster is the snapshot's.
+    pub(super) fn adopt(&mut self, base: Point, configuration: &Configuration) -> Result<bool, Misfit> {
+        let reaches_beyond = base.slot > self.archived.slot;
+        let cuts = self.rebase(base)?;
+        if reaches_beyond && self.tail.is_empty() {
+            self.configuration = Some(configuration.clone());
+        }
+        Ok(cuts)
     }
 
     /// The archive has synced the accepted slots up to `to`: they are not needed here any more.

@@ -90,7 +90,10 @@ fn the_archive_wins_where_the_two_differ() {
         digest: Digest(k.into()),
         content: bytes::Bytes::from_static(b"content"),
     };
-    let end = |k: u64, digest: u128| ArchiveEnd { end: Point { slot: Slot(k), digest: Digest(digest) }, adopted: None };
+    let end = |k: u64, digest: u128| ArchiveEnd {
+        end: Point { slot: Slot(k), digest: Digest(digest) },
+        ..ArchiveEnd::default()
+    };
     let with_five = |name: &str, directory: &Path| {
         let path = directory.join(name);
         Journal::create(&path, AREA, STORE, 1).unwrap();
