@@ -72,6 +72,8 @@ pub struct Node {
     pub(crate) forgotten: Option<StoreId>,
     /// What its store has forgotten it could only be told by others.
     pub(crate) is_behind: bool,
+    /// Since when its disk has not forgotten anything.
+    pub(crate) disk_since: Time,
     /// It has said that its store is older than what others have heard.
     pub(crate) is_older: bool,
     /// A copy of its disk that somebody may put back.
@@ -129,6 +131,7 @@ impl Node {
             contact: None,
             forgotten: None,
             is_behind: false,
+            disk_since: Time(0),
             is_older: false,
             copy: None,
             armed: None,

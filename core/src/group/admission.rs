@@ -275,7 +275,8 @@ impl Group {
         let Some(heartbeat) = self.detector.fresh(now, member) else { return };
         let (store, number) = (heartbeat.store, heartbeat.configuration);
         let takes_part = self.active && self.view().participant(member).is_some_and(|p| p.store == store);
-        if !heartbeat.seated || takes_part || number > self.log.electorate().sealed.number {
+        // Who does not know all that it has applied may have had its seat since.
+        if !heartbeat.seated || !heartbeat.whole || takes_part || number == 0 {
             return;
         }
         let proven = self.committed_electorate();
@@ -297,6 +298,7 @@ impl Group {
 
     /// Takes note if the own store has a seat.
     pub(super) fn see_own_seat(&mut self) {
-        self.was_seated |= !self.log.electorate().is_founding() && self.votes();
+        let sealed = &self.log.electorate().sealed;
+        self.was_seated |= !sealed.is_founding() && sealed.seats(self.options.me, self.store);
     }
 }

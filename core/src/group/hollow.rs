@@ -78,7 +78,7 @@ impl Group {
         self.hollow = None;
     }
 
-    /// Says so if there is nobody who could give back what is lost.
+    /// Says so if there is nobody who could give back what is lost: all are heard, and have lost it too.
     pub(super) fn see_if_stranded(&mut self, now: Time) {
         let others = self.log.electorate().set().without(self.options.me);
         let none_has_it = others.iter().all(|m| self.detector.fresh(now, m).is_some_and(|h| !h.whole));

@@ -3,7 +3,7 @@
 //! Always: `base <= delivered <= committed <= end`, the slots rise by one from `base + 1`, and each
 //! digest chains onto the one before it. What is committed is never cut.
 
-use crate::ids::{ClusterId, Configuration, Digest, Slot};
+use crate::ids::{ClusterId, Configuration, Digest, MemberId, Slot, StoreId};
 use crate::store::{SlotRecord, Snapshot};
 use crate::time::SlotClock;
 use alloc::collections::VecDeque;
@@ -175,6 +175,11 @@ impl Log {
     /// The electorate by the whole log.
     pub fn electorate(&self) -> &Electorate {
         self.notices.now()
+    }
+
+    /// Whether some configuration that this log has proven has a seat for this store.
+    pub fn has_seated(&self, member: MemberId, store: StoreId) -> bool {
+        self.notices.sealed().any(|sealed| !sealed.is_founding() && sealed.seats(member, store))
     }
 
     /// The electorate by the slots up to this one, which is not below the last one delivered.

@@ -219,7 +219,7 @@ impl Group {
             snapshot,
             offered: snapshot,
             wanted_at: None,
-            was_seated: !opened.promise.is_none(),
+            was_seated: log.has_seated(options.me, opened.store),
             state: opened.snapshot.map_or(Digest::default(), |s| s.state),
             heartbeat_at: now,
             padded_at: Time(0),
@@ -410,7 +410,7 @@ fn opened_log(options: &Options, founding: &Configuration, opened: &Opened) -> (
             log.commit(log.end());
         }
         Condition::Hollow { base, digest } => {
-            let configuration = opened.configuration.clone().unwrap_or_default();
+            let configuration = opened.configuration.as_ref().unwrap_or(founding).clone();
             log.rebase(&Snapshot { slot: base, digest, configuration, ..Snapshot::default() });
             hollow = Some(Hollow::new(options.cluster, founding.clone(), base, digest));
         }

@@ -109,6 +109,15 @@ impl Notices {
         electorate
     }
 
+    /// All configurations that are known to have been proven.
+    pub fn sealed(&self) -> impl Iterator<Item = &Configuration> {
+        let later = self.later.iter().filter_map(|(_, notice)| match notice {
+            Notice::Seal(sealed) => Some(sealed),
+            Notice::Change(_) => None,
+        });
+        core::iter::once(&self.base.sealed).chain(later)
+    }
+
     /// The electorate by all slots.
     pub fn now(&self) -> &Electorate {
         &self.now

@@ -31,6 +31,8 @@ struct Held {
     /// The last slot that it handed over, if known, and the digest there.
     handed: Option<Slot>,
     handed_digest: Option<Digest>,
+    /// The last slot that it caught up.
+    caught: Option<(Slot, Digest)>,
     /// The view of the last install that it handed over.
     view: Ballot,
     /// The number that is next of each origin in that view.
@@ -65,6 +67,7 @@ impl Sequencing {
             end,
             handed: Some(end),
             handed_digest: Some(digest),
+            caught: None,
             view: opened.view.ballot,
             next: Vec::new(),
         };
@@ -172,7 +175,8 @@ impl Sequencing {
                 if let Some(last) = slots.last() {
                     (held.handed, held.handed_digest) = (Some(last.slot), Some(last.digest));
                 } else if held.handed != Some(*keep) {
-                    (held.handed, held.handed_digest) = (Some(*keep), kept);
+                    let caught = held.caught.filter(|(slot, _)| slot == keep).map(|(_, digest)| digest);
+                    (held.handed, held.handed_digest) = (Some(*keep), caught.or(kept));
                 }
                 match (held.handed, held.handed_digest) {
                     (Some(slot), Some(digest)) => electorates.installing(view.ballot, configuration, (slot, digest)),
@@ -182,6 +186,7 @@ impl Sequencing {
             Job::CatchUp { slots, .. } => {
                 // Whether slots that it differs from lay above is for the install to say that follows.
                 let held = self.held(member);
+                held.caught = slots.last().map(|last| (last.slot, last.digest));
                 (held.handed, held.handed_digest) = match slots.last() {
                     Some(last) if held.handed.is_some_and(|handed| handed <= last.slot) => {
                         (Some(last.slot), Some(last.digest))

@@ -33,6 +33,7 @@ impl World {
         if disk.has_forgotten() {
             self.nodes[node].forgotten.get_or_insert(disk.store());
             self.nodes[node].is_behind |= is_behind;
+            self.nodes[node].disk_since = self.now;
             disk.forgive();
             self.forgets(node);
         }
@@ -48,6 +49,7 @@ impl World {
             self.nodes[node].forgotten.get_or_insert(old.store());
         }
         self.nodes[node].copy = None;
+        self.nodes[node].disk_since = self.now;
         self.counts.one(Count::NewDisk);
         self.forgets(node);
     }
@@ -62,7 +64,17 @@ impl World {
         let gone = MemberSet::of(self.nodes[node].member);
         // The first view needs all members, with stores that never belonged to a cluster (RULES S12).
         let is_founded = !self.configuration().is_founding();
-        is_founded && self.checks.durability.electorates().possible().all(|next| self.is_within_budget(next, gone))
+        let possible = || self.checks.durability.electorates().possible();
+        is_founded
+            && possible().all(|next| self.is_within_budget(next, gone))
+            && self.under_way().all(|next| self.is_within_budget(&next, gone))
+    }
+
+    /// What changes that were ordered, and have not ended, could make of the cluster.
+    fn under_way(&self) -> impl Iterator<Item = Configuration> + '_ {
+        let current = self.configuration();
+        let open = self.ordered.iter().filter(|(id, _)| !self.changes.iter().any(|(ended, _)| ended == id));
+        open.filter_map(|(_, change)| change.apply(current, |_| Some(StoreId::default())).ok())
     }
 
     /// Whether those who have forgotten nothing, without `gone`, are a quorum of a configuration.

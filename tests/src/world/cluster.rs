@@ -11,6 +11,10 @@ use ftq_core::replica::{ChangeId, ChangeOutcome, Input};
 use ftq_core::time::Span;
 use ftq_storage::memory::Mishap;
 
+/// After so long with a disk everyone knows a replica by its new store: a change that names the old one may
+/// leave a view that nobody can complete.
+const DISK_KNOWN: Span = Span::secs(1);
+
 /// How long a change may take.
 const CHANGE_WITHIN: Span = Span::secs(5);
 
@@ -102,7 +106,9 @@ impl World {
     pub(super) fn change_by_chance(&mut self) {
         let members = self.configuration().set();
         let Some(at) = self.some(members, |node| node.running.is_some()) else { return };
-        let spare = self.some(self.outsiders(), |node| node.running.is_some());
+        let now = self.now;
+        let known = |node: &Node| node.running.is_some() && now.since(node.disk_since) > DISK_KNOWN;
+        let spare = self.some(self.outsiders(), known);
         let leaves = self.some(members, |_| true);
         let room = members.len() < self.members_max;
         let change = match (self.chance.below(3), spare, leaves) {
