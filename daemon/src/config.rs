@@ -7,13 +7,14 @@ use crate::ending::Ending;
 use ftq_core::ids::{ClusterId, MEMBERS_MAX, MemberId, MemberSet};
 use ftq_core::link::DATAGRAM_MIN;
 use ftq_core::replica::Order;
-use ftq_net::keys::{self, Keys};
+use ftq_net::CLIENT_DATAGRAM;
+use ftq_net::keys::{self, Keys, Role};
 use ftq_net::peer::SEAL_BYTES;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -28,6 +29,8 @@ const DATAGRAM_LOOPBACK: usize = 16_000;
 /// The longest that loopback carries whole, and that a path of jumbo frames does.
 const DATAGRAM_LOOPBACK_MAX: usize = 65_000;
 const DATAGRAM_PATH_MAX: usize = 8_900;
+/// Below this a piece of a large answer would not fit.
+const CLIENT_DATAGRAM_MIN: usize = 1_024;
 /// The cluster of a replica that was told nothing.
 const ALONE: &str = "local";
 
@@ -42,6 +45,10 @@ pub struct Config {
     pub members: BTreeMap<MemberId, SocketAddr>,
     /// Where clients are served.
     pub client: SocketAddr,
+    /// What may be done on loopback without a key; nothing if none.
+    pub client_plain: Option<Role>,
+    /// The largest datagram to a client on another machine, in bytes of UDP payload.
+    pub client_datagram: usize,
     /// The file with the keys of replicas and clients; none for a replica that is alone on loopback.
     pub key_file: Option<PathBuf>,
     /// The largest datagram between replicas, in bytes of UDP payload.
@@ -60,6 +67,9 @@ struct File {
     me: u8,
     #[serde(default = "client_default")]
     client: SocketAddr,
+    #[serde(default)]
+    client_plain: Plain,
+    client_datagram: Option<usize>,
     key_file: Option<PathBuf>,
     datagram: Option<usize>,
     data_dir: Option<PathBuf>,
@@ -83,6 +93,16 @@ enum Turns {
     Fixed,
 }
 
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Plain {
+    Off,
+    Read,
+    Write,
+    #[default]
+    Admin,
+}
+
 impl Config {
     /// A cluster of one, on loopback.
     pub fn alone() -> Result<Config, Ending> {
@@ -93,6 +113,8 @@ impl Config {
             me,
             members: BTreeMap::from([(me, SocketAddr::from((Ipv4Addr::LOCALHOST, PEER_PORT)))]),
             client: client_default(),
+            client_plain: Some(Role::Admin),
+            client_datagram: CLIENT_DATAGRAM,
             key_file: None,
             datagram: DATAGRAM_LOOPBACK,
             data_dir: data_default(ALONE, me).map_err(refused)?,
@@ -116,11 +138,14 @@ impl Config {
     pub fn keys(&self) -> Result<Keys, Ending> {
         let Some(path) = &self.key_file else { return Ok(Keys::default()) };
         let keys = keys::read(path).map_err(|problem| Ending::Config { file: None, what: problem.to_string() })?;
+        let refused = |what: &str| Err(Ending::Config { file: Some(path.clone()), what: what.to_owned() });
         if keys.cluster.is_empty() && self.members.len() > 1 {
-            return Err(Ending::Config {
-                file: Some(path.clone()),
-                what: "there is no `cluster` key in it: `ftqctl key new --file FILE` adds one".to_owned(),
-            });
+            return refused("there is no `cluster` key in it: `ftqctl key new --file FILE` adds one");
+        }
+        if keys.clients.is_empty() && (self.client_plain.is_none() || !is_loopback(&self.client)) {
+            return refused(
+                "there is no `client` key in it, so nobody could be served: `ftqctl key new --client NAME --file FILE` adds one",
+            );
         }
         Ok(keys)
     }
@@ -148,18 +173,32 @@ impl Config {
         let Some(peer) = members.get(&me) else {
             return Err(format!("me = {me}, but that is none of the members"));
         };
-        let elsewhere = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
         let others = members.values().find(|other| other.is_ipv4() != peer.is_ipv4());
         if let Some(other) = others {
             return Err(format!(
                 "members: {peer} and {other} can't reach each other: use IPv4 for all or IPv6 for all"
             ));
         }
-        let far = members.values().find(elsewhere);
-        if file.key_file.is_none() && (members.len() > 1 || far.is_some()) {
-            return Err(no_key(members.len(), far));
+        let far = members.values().find(|address| !is_loopback(address));
+        let reached = far.or(Some(&file.client).filter(|address| !is_loopback(address)));
+        if file.key_file.is_none() && (members.len() > 1 || reached.is_some()) {
+            return Err(no_key(members.len(), reached));
         }
-        loopback("client", file.client)?;
+        let client_plain = match file.client_plain {
+            Plain::Off if file.key_file.is_none() => {
+                return Err("client-plain: off, and there is no key-file: nobody could be served".to_owned());
+            }
+            Plain::Off => None,
+            Plain::Read => Some(Role::Read),
+            Plain::Write => Some(Role::Write),
+            Plain::Admin => Some(Role::Admin),
+        };
+        let client_datagram = file.client_datagram.unwrap_or(CLIENT_DATAGRAM);
+        if !(CLIENT_DATAGRAM_MIN..=DATAGRAM_PATH_MAX).contains(&client_datagram) {
+            return Err(format!(
+                "client-datagram = {client_datagram}: it can be {CLIENT_DATAGRAM_MIN} to {DATAGRAM_PATH_MAX} bytes"
+            ));
+        }
         if *peer == file.client {
             return Err(format!("client: {peer} is this member's address for its peers already"));
         }
@@ -170,7 +209,7 @@ impl Config {
             Turns::Fixed => Order::Fixed,
         };
         let File { cluster, client, key_file, .. } = file;
-        Ok(Config { cluster, me, members, client, key_file, datagram, data_dir, order })
+        Ok(Config { cluster, me, members, client, client_plain, client_datagram, key_file, datagram, data_dir, order })
     }
 
     /// The cluster's id: it follows from the name, so that all members come to the same.
@@ -213,20 +252,9 @@ fn datagram(told: Option<usize>, far: Option<&SocketAddr>) -> Result<usize, Stri
     Err(format!("datagram = {datagram}: between these addresses it can be {min} to {max} bytes"))
 }
 
-/// What clients say is not sealed yet: whoever reaches the port could say anything.
-fn loopback(key: &str, address: SocketAddr) -> Result<(), String> {
-    let usable = match address.ip() {
-        // An IPv6 port would hear IPv4 clients too, in another notation.
-        IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback(),
-    };
-    if usable {
-        return Ok(());
-    }
-    Err(format!(
-        "{key}: {address} is not a loopback address. What clients say is not sealed yet, so this version serves one \
-         machine only: use 127.0.0.1 or another address of 127.0.0.0/8"
-    ))
+/// Whether only this machine can reach an address, in whichever notation.
+fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 fn client_default() -> SocketAddr {

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 /// What the configuration comes to.
 pub(crate) fn summary(config: &Config) -> String {
-    let Config { cluster, me, members, client, key_file, datagram: _, data_dir, order: _ } = config;
+    let Config { cluster, me, members, client, client_plain, key_file, data_dir, .. } = config;
     let mut lines = format!("ftqd {}: replica {me} of cluster \"{cluster}\"", env!("CARGO_PKG_VERSION"));
     match members.len() {
         1 => lines.push_str(", alone"),
@@ -22,7 +22,12 @@ pub(crate) fn summary(config: &Config) -> String {
         let _ = write!(lines, "\n  keys     {}", key_file.display());
     }
     let _ = write!(lines, "\n  data     {}", data_dir.display());
-    let _ = write!(lines, "\n  clients  {client} (UDP, not sealed: this machine only)");
+    let plain = match client_plain {
+        Some(role) => format!("plain on this machine, with the role {role}"),
+        None => "never plain".to_owned(),
+    };
+    let sealed = if key_file.is_some() { "sealed, or " } else { "" };
+    let _ = write!(lines, "\n  clients  {client} (UDP, {sealed}{plain})");
     lines
 }
 

@@ -13,22 +13,18 @@ use ftq_core::link::PacketName;
 use ftq_core::time::Time;
 use ftq_net::keys::Keys;
 use ftq_net::peer::{Opener, Seal};
-use smol::Async;
-use std::net::{SocketAddr, UdpSocket};
+use ftq_net::socket::{Path, Socket};
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
-
-/// The longest UDP datagram there is: a longer one can't be cut off unnoticed.
-const DATAGRAM_LIMIT: usize = 65_536;
 
 /// The port for peers.
 pub(crate) struct PeerPort {
-    socket: Async<UdpSocket>,
+    socket: Socket,
     /// None for a replica without a key: it is alone and has nothing to say.
     seal: Option<Seal>,
     opener: Opener,
     /// The others and their addresses: few enough to look through.
     peers: Vec<(MemberId, SocketAddr)>,
-    buffer: Box<[u8]>,
     datagram: Vec<u8>,
     tally: Tally,
 }
@@ -45,7 +41,6 @@ impl PeerPort {
             seal: keys.cluster.first().map(|secret| Seal::new(secret, cluster, config.me, boot)),
             opener: Opener::new(&keys.cluster, cluster),
             peers: others.into_iter().map(|(id, address)| (*id, *address)).collect(),
-            buffer: vec![0; DATAGRAM_LIMIT].into(),
             datagram: Vec::new(),
             tally: Tally::new("peers"),
         })
@@ -53,44 +48,42 @@ impl PeerPort {
 
     /// The next packet that is there: `Some(None)` if what was there is nothing to hand on.
     pub(crate) fn receive(&mut self) -> Option<Option<(MemberId, Bytes)>> {
-        let (length, from) = match socket::receive(&self.socket, &mut self.buffer)? {
-            Ok((datagram, from)) => (datagram.len(), from),
+        let (datagram, path) = match self.socket.receive()? {
+            Ok(received) => received,
             Err(error) => {
                 log::trace!("peers: {error}");
                 return Some(None);
             }
         };
-        match self.opener.open(&mut self.buffer[..length]) {
+        match self.opener.open(datagram) {
             Ok(packet) => {
                 let sender = PacketName::read(packet).and_then(|name| MemberId::new(name.sender));
                 Some(sender.map(|sender| (sender, Bytes::copy_from_slice(packet))))
             }
             Err(refused) => {
-                log::trace!("peers: a datagram from {from} is {refused}");
+                log::trace!("peers: a datagram from {} is {refused}", path.remote);
                 Some(None)
             }
         }
     }
 
-    /// Sends a packet to each of `to`.
+    /// Sends a packet to each of `to`, with the next flush.
     pub(crate) fn send(&mut self, to: MemberSet, packet: &[u8]) {
         let Some(seal) = &mut self.seal else { return };
         seal.seal(packet, &mut self.datagram);
-        for (member, address) in self.peers.iter().filter(|(member, _)| to.contains(*member)) {
-            if !socket::send(&self.socket, &self.datagram, *address) {
-                log::trace!("peers: a datagram to {member} was lost on this machine");
-            }
+        for (_, address) in self.peers.iter().filter(|(member, _)| to.contains(*member)) {
+            self.socket.send(&self.datagram, Path::to(*address));
         }
     }
 
-    /// Writes down what was refused, now and then.
-    pub(crate) fn tell(&mut self, now: Time) {
+    /// Hands everything to the system, and writes down what was refused, now and then.
+    pub(crate) fn flush(&mut self, now: Time) {
+        self.socket.flush();
         self.tally.tell(now, self.opener.refused());
     }
 
     /// Whether there is something to receive; else `context` is woken when there is.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        // An error of the socket shows at the next receive.
-        self.socket.poll_readable(context).map(drop)
+        self.socket.poll_readable(context)
     }
 }

@@ -21,7 +21,6 @@ use ftq_core::ids::BootId;
 use ftq_core::machine::queues::{Limits, Queues};
 use ftq_core::replica::{Event, Input, Options, Output, Replica};
 use ftq_core::time::Time;
-use ftq_net::CLIENT_DATAGRAM_MAX;
 use ftq_net::keys::Keys;
 use ftq_net::peer::SEAL_BYTES;
 use ftq_storage::disk::{self, DiskStore};
@@ -41,9 +40,6 @@ const CLIENTS_BUDGET: usize = 128;
 
 /// A snapshot is taken every so many slots: at start no more than these are replayed.
 const SNAPSHOT_EVERY: u64 = 10_000;
-
-/// What a datagram to or from a client holds beside an item: the head of its message, the command.
-const MESSAGE_BYTES: usize = 1_000;
 
 /// One replica with all that it needs.
 pub(crate) struct Service {
@@ -65,13 +61,12 @@ impl Service {
     /// Takes the addresses and the store.
     pub(crate) fn open(config: &Config, keys: &Keys) -> Result<Service, Ending> {
         let clock = Clock::start();
-        let mut random = [0; 24];
+        let mut random = [0; 56];
         getrandom::fill(&mut random)
             .map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
-        let (boot, seed) = random.split_at(16);
-        let boot = BootId(std::array::from_fn(|at| boot[at]));
-        let seed = u64::from_le_bytes(std::array::from_fn(|at| seed[at]));
-        let clients = ClientPort::open(config.client)?;
+        let boot = BootId(std::array::from_fn(|at| random[at]));
+        let seed = u64::from_le_bytes(std::array::from_fn(|at| random[16 + at]));
+        let clients = ClientPort::open(config, keys, std::array::from_fn(|at| random[24 + at]))?;
         let (wake, woken) = channel::bounded(1);
         // Full means that the loop is going to look anyway.
         let wake = move || {
@@ -95,8 +90,7 @@ impl Service {
             snapshot_every: SNAPSHOT_EVERY,
             log_keep: 0,
         };
-        let limits = Limits { item_bytes_max: (CLIENT_DATAGRAM_MAX - MESSAGE_BYTES) as u64, ..Limits::default() };
-        let replica = Replica::new(clock.now(), options, boot, seed, opened, Queues::new(limits));
+        let replica = Replica::new(clock.now(), options, boot, seed, opened, Queues::new(Limits::default()));
         Ok(Service {
             clock,
             replica,
@@ -122,7 +116,6 @@ impl Service {
                     return ending;
                 }
                 self.greet();
-                self.peers.tell(self.clock.now());
                 if !more {
                     self.sleep().await;
                 }
@@ -157,7 +150,7 @@ impl Service {
     /// Priority 3. Whether there may be more.
     fn take_clients(&mut self) -> bool {
         for _ in 0..CLIENTS_BUDGET {
-            let Some(received) = self.clients.receive() else { return false };
+            let Some(received) = self.clients.receive(self.clock.now()) else { return false };
             if let Some((client, message)) = received {
                 self.replica.handle(self.clock.now(), Input::Client { client, message });
             }
@@ -171,7 +164,7 @@ impl Service {
         while let Some(output) = self.replica.poll(now) {
             match output {
                 Output::Send { to, bytes } => self.peers.send(to, &bytes),
-                Output::Reply { client, message } => self.clients.send(client, &message),
+                Output::Reply { client, message } => self.clients.send(now, client, &message),
                 Output::Persist { id, job } => self.store.submit(id, job),
                 Output::Fetch { id, fetch } => self.store.fetch(id, fetch),
                 Output::Changed { id, outcome } => log::info!("change {} of the cluster: {outcome:?}", id.0),
@@ -183,6 +176,8 @@ impl Service {
                 }
             }
         }
+        self.peers.flush(now);
+        self.clients.flush(now);
         None
     }
 
@@ -197,6 +192,7 @@ impl Service {
     /// Until something comes in, or the replica wants to be called, or a little before that.
     async fn sleep(&mut self) {
         let deadline = self.replica.deadline().map_or(Time::NEVER, |(at, _)| at);
+        let deadline = self.clients.deadline().map_or(deadline, |at| at.min(deadline));
         // An earlier call does no harm, and each setting of the timer costs the reactor a wake-up.
         if deadline < self.armed {
             self.armed = deadline;

@@ -35,7 +35,8 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
         ("127.0.0.1:7421", "[::1]:7421", "use IPv4 for all or IPv6 for all"),
         ("me = 1", "me = 1\ndatagram = 1000", "it can be 1044 to 65000 bytes"),
         ("me = 1", "me = 1\ndatagram = 65001", "it can be 1044 to 65000 bytes"),
-        ("client = \"127.0.0.1:7410\"", "client = \"0.0.0.0:7410\"", "client: 0.0.0.0:7410 is not a loopback address"),
+        ("me = 1", "me = 1\nclient-plain = \"none\"", "unknown variant `none`"),
+        ("me = 1", "me = 1\nclient-datagram = 9000", "it can be 1024 to 8900 bytes"),
         ("client = \"127.0.0.1:7410\"", "client = \"127.0.0.1:7411\"", "this member's address for its peers already"),
         ("cluster = \"example\"", "cluster = \"an example\"", "cluster: a name is"),
     ];
@@ -56,4 +57,15 @@ fn sealed_replicas_may_be_on_several_machines() {
     let refused = Config::parse(alone).expect_err("it can be reached");
     assert!(refused.contains("192.0.2.7:7411 can be reached from other machines"), "{refused}");
     assert!(Config::parse(&alone.replace("192.0.2.7", "[::ffff:127.0.0.1]")).is_ok(), "loopback in another notation");
+}
+
+#[test]
+fn clients_elsewhere_need_a_key_too() {
+    let alone = "cluster = \"c\"\nme = 1\nclient = \"0.0.0.0:7410\"\n[[members]]\nid = 1\npeer = \"127.0.0.1:7411\"\n";
+    let refused = Config::parse(alone).expect_err("it can be reached");
+    assert!(refused.contains("0.0.0.0:7410 can be reached from other machines"), "{refused}");
+    let off = alone.replace("0.0.0.0", "127.0.0.1").replace("me = 1", "me = 1\nclient-plain = \"off\"");
+    assert!(Config::parse(&off).is_err_and(|what| what.contains("nobody could be served")));
+    let sealed = off.replace("me = 1", "me = 1\nkey-file = \"keys\"");
+    assert_eq!(Config::parse(&sealed).map(|config| config.client_plain), Ok(None));
 }

@@ -4,23 +4,33 @@
 //! to a replica                                        to a client
 //! [1, nonce, wait-ms]                      open       [1, nonce, session]                       opened
 //! [2, session, number, floor, wait-ms, command] call  [2, session, number, slot, position, outcome] answer
-//! [3, nonce, local, question]              read       [3, nonce, slot, answer]                  read answer
+//! [3, nonce, local, wait-ms, question]     read       [3, nonce, slot, answer]                  read answer
 //!                                                     [4, request, refusal]                     refused
-//!                                                     [5, request]                              try another
+//! [4, session, wait-ms]                    close      [5, request]                              try another
+//!                                                     [8, session]                              closed
 //! outcome: [0, answer] done, [1] no session, [2] settled, [3] ahead of the window
-//! request: [1, nonce] an opening, [2, session, number] a call, [3, nonce] a read
-//! refusal: [1] no quorum, [2, after-ms] busy, [3] too large
+//! request: [1, nonce] an opening, [2, session, number] a call, [3, nonce] a read, [4, session] a closing
+//! refusal: [1] no quorum, [2, after-ms] busy, [3] too large, [4] not allowed with this key
 //! ```
 //!
 //! Nonces of openings are 16 bytes (bin), those of reads integers; commands, questions and answers are
 //! bin. Reading is strict: a message is one array of exactly these fields, and nothing follows it. It
 //! never panics, and takes no memory for a length that the bytes do not hold.
 
+mod channel;
+mod envelope;
 mod fields;
+mod line;
+mod pieces;
+mod port;
 #[cfg(test)]
 mod tests;
 
+pub use envelope::{Datagram, HELLO_BYTES_MIN, VERSION};
 pub use fields::Malformed;
+pub use line::Line;
+pub use pieces::MESSAGE_BYTES_MAX;
+pub use port::{Count, Options, Port, needed};
 
 use bytes::Bytes;
 use fields::{Fields, array, bin, boolean, int};
@@ -44,10 +54,16 @@ pub fn encode_request(message: &ClientMessage) -> Bytes {
             int(&mut out, (*wait_ms).into());
             bin(&mut out, command);
         }
-        ClientMessage::Read { nonce, local, question } => {
-            array(&mut out, 4, 3);
+        ClientMessage::Close { session, wait_ms } => {
+            array(&mut out, 3, 4);
+            int(&mut out, session.0);
+            int(&mut out, (*wait_ms).into());
+        }
+        ClientMessage::Read { nonce, local, wait_ms, question } => {
+            array(&mut out, 5, 3);
             int(&mut out, *nonce);
             boolean(&mut out, *local);
+            int(&mut out, (*wait_ms).into());
             bin(&mut out, question);
         }
     }
@@ -58,7 +74,7 @@ pub fn encode_request(message: &ClientMessage) -> Bytes {
 pub fn decode_request(bytes: Bytes) -> Result<ClientMessage, Malformed> {
     let mut fields = Fields::of(bytes);
     let message = match fields.array()? {
-        (1, 3) => ClientMessage::Open { nonce: fields.bin16()?, wait_ms: fields.int()? },
+        (1, 3) => ClientMessage::Open { nonce: fields.bin_of()?, wait_ms: fields.int()? },
         (2, 6) => ClientMessage::Call {
             session: SessionId(fields.int()?),
             number: fields.int()?,
@@ -66,7 +82,13 @@ pub fn decode_request(bytes: Bytes) -> Result<ClientMessage, Malformed> {
             wait_ms: fields.int()?,
             command: fields.bin()?,
         },
-        (3, 4) => ClientMessage::Read { nonce: fields.int()?, local: fields.bool()?, question: fields.bin()? },
+        (3, 5) => ClientMessage::Read {
+            nonce: fields.int()?,
+            local: fields.bool()?,
+            wait_ms: fields.int()?,
+            question: fields.bin()?,
+        },
+        (4, 3) => ClientMessage::Close { session: SessionId(fields.int()?), wait_ms: fields.int()? },
         (kind, length) => return Err(Malformed::Array { kind, length }),
     };
     fields.end()?;
@@ -105,6 +127,10 @@ pub fn encode_answer(message: &ServerMessage) -> Bytes {
             array(&mut out, 2, 5);
             encode_name(&mut out, *request);
         }
+        ServerMessage::Closed { session } => {
+            array(&mut out, 2, 8);
+            int(&mut out, session.0);
+        }
     }
     out.into()
 }
@@ -113,7 +139,7 @@ pub fn encode_answer(message: &ServerMessage) -> Bytes {
 pub fn decode_answer(bytes: Bytes) -> Result<ServerMessage, Malformed> {
     let mut fields = Fields::of(bytes);
     let message = match fields.array()? {
-        (1, 3) => ServerMessage::Opened { nonce: fields.bin16()?, session: SessionId(fields.int()?) },
+        (1, 3) => ServerMessage::Opened { nonce: fields.bin_of()?, session: SessionId(fields.int()?) },
         (2, 6) => ServerMessage::Answer {
             session: SessionId(fields.int()?),
             number: fields.int()?,
@@ -123,10 +149,32 @@ pub fn decode_answer(bytes: Bytes) -> Result<ServerMessage, Malformed> {
         (3, 4) => ServerMessage::ReadAnswer { nonce: fields.int()?, slot: fields.int()?, answer: fields.bin()? },
         (4, 3) => ServerMessage::Refused { request: decode_name(&mut fields)?, refusal: decode_refusal(&mut fields)? },
         (5, 2) => ServerMessage::TryAnother { request: decode_name(&mut fields)? },
+        (8, 2) => ServerMessage::Closed { session: SessionId(fields.int()?) },
         (kind, length) => return Err(Malformed::Array { kind, length }),
     };
     fields.end()?;
     Ok(message)
+}
+
+/// Which request this is.
+pub fn name_of_request(message: &ClientMessage) -> RequestName {
+    match message {
+        ClientMessage::Open { nonce, .. } => RequestName::Open(*nonce),
+        ClientMessage::Call { session, number, .. } => RequestName::Call(*session, *number),
+        ClientMessage::Close { session, .. } => RequestName::Close(*session),
+        ClientMessage::Read { nonce, .. } => RequestName::Read(*nonce),
+    }
+}
+
+/// Which request this is about.
+pub fn name_of_answer(message: &ServerMessage) -> RequestName {
+    match message {
+        ServerMessage::Opened { nonce, .. } => RequestName::Open(*nonce),
+        ServerMessage::Answer { session, number, .. } => RequestName::Call(*session, *number),
+        ServerMessage::Closed { session } => RequestName::Close(*session),
+        ServerMessage::ReadAnswer { nonce, .. } => RequestName::Read(*nonce),
+        ServerMessage::Refused { request, .. } | ServerMessage::TryAnother { request } => *request,
+    }
 }
 
 fn encode_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
@@ -166,14 +214,19 @@ fn encode_name(out: &mut Vec<u8>, name: RequestName) {
             array(out, 2, 3);
             int(out, nonce);
         }
+        RequestName::Close(session) => {
+            array(out, 2, 4);
+            int(out, session.0);
+        }
     }
 }
 
 fn decode_name(fields: &mut Fields) -> Result<RequestName, Malformed> {
     match fields.array()? {
-        (1, 2) => Ok(RequestName::Open(fields.bin16()?)),
+        (1, 2) => Ok(RequestName::Open(fields.bin_of()?)),
         (2, 3) => Ok(RequestName::Call(SessionId(fields.int()?), fields.int()?)),
         (3, 2) => Ok(RequestName::Read(fields.int()?)),
+        (4, 2) => Ok(RequestName::Close(SessionId(fields.int()?))),
         (kind, length) => Err(Malformed::Array { kind, length }),
     }
 }
@@ -186,6 +239,7 @@ fn encode_refusal(out: &mut Vec<u8>, refusal: Refusal) {
             int(out, after_ms.into());
         }
         Refusal::TooLarge => array(out, 1, 3),
+        Refusal::NotAllowed => array(out, 1, 4),
     }
 }
 
@@ -194,6 +248,7 @@ fn decode_refusal(fields: &mut Fields) -> Result<Refusal, Malformed> {
         (1, 1) => Ok(Refusal::NoQuorum),
         (2, 2) => Ok(Refusal::Busy { after_ms: fields.int()? }),
         (3, 1) => Ok(Refusal::TooLarge),
+        (4, 1) => Ok(Refusal::NotAllowed),
         (kind, length) => Err(Malformed::Array { kind, length }),
     }
 }

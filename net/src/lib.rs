@@ -7,7 +7,9 @@
 pub mod client;
 pub mod keys;
 pub mod peer;
+pub mod socket;
 
-/// The largest datagram that a client and a replica send each other, on loopback. A request or an
-/// answer has to fit into one.
-pub const CLIENT_DATAGRAM_MAX: usize = 60_000;
+/// The largest datagram between a client and a replica that an ordinary path carries, and the largest on loopback.
+pub const CLIENT_DATAGRAM: usize = 1_400;
+/// See [`CLIENT_DATAGRAM`].
+pub const CLIENT_DATAGRAM_LOOPBACK: usize = 60_000;

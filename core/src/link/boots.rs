@@ -15,12 +15,12 @@ use super::packet::boot_tag;
 use crate::chance::Chance;
 use crate::ids::BootId;
 use crate::time::{Span, Time};
+use crate::window::ReplayWindow;
 use alloc::vec::Vec;
 
-/// The words of a replay window: packets that are up to 8192 late are still told from copies. At
-/// 80,000 packets in a second that is 100 ms of jitter.
-const WINDOW_WORDS: usize = 128;
-const WINDOW_BITS: u64 = WINDOW_WORDS as u64 * 64;
+/// Packets that are up to 8192 late are still told from copies. At 80,000 packets in a second that is
+/// 100 ms of jitter.
+type Window = ReplayWindow<128>;
 
 /// The boots of one peer.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub(super) struct Boots {
 struct Believed {
     boot: BootId,
     tag: u64,
-    window: ReplayWindow,
+    window: Window,
 }
 
 /// A boot that has been challenged.
@@ -76,7 +76,7 @@ impl Boots {
     pub(super) fn prove(&mut self, now: Time, boot: BootId, nonce: u64, number: u64) -> Option<Span> {
         let at = self.candidates.iter().position(|c| c.boot == boot && c.nonce == nonce)?;
         let proved = self.candidates.swap_remove(at);
-        let mut window = ReplayWindow::default();
+        let mut window = Window::default();
         window.take(number);
         self.believed = Some(Believed { boot, tag: boot_tag(boot), window });
         Some(now.since(proved.asked_at))
@@ -96,52 +96,6 @@ impl Boots {
     pub(super) fn tag(&self) -> Option<u64> {
         self.believed.as_ref().map(|b| b.tag)
     }
-}
-
-/// Which of the last packets have come: bit `n % WINDOW_BITS` for packet n.
-#[derive(Debug)]
-struct ReplayWindow {
-    newest: u64,
-    seen: [u64; WINDOW_WORDS],
-}
-
-impl Default for ReplayWindow {
-    fn default() -> ReplayWindow {
-        ReplayWindow { newest: 0, seen: [0; WINDOW_WORDS] }
-    }
-}
-
-impl ReplayWindow {
-    /// Whether `number` is new; from now on it is not.
-    fn take(&mut self, number: u64) -> bool {
-        if number > self.newest {
-            self.slide(number);
-        } else if self.newest - number >= WINDOW_BITS {
-            return false;
-        }
-        let (word, bit) = place(number);
-        let fresh = self.seen[word] & bit == 0;
-        self.seen[word] |= bit;
-        fresh
-    }
-
-    /// Forgets what leaves the window, so that its bits can stand for the numbers that enter.
-    fn slide(&mut self, newest: u64) {
-        if newest - self.newest >= WINDOW_BITS {
-            self.seen.fill(0);
-        } else {
-            for number in self.newest + 1..=newest {
-                let (word, bit) = place(number);
-                self.seen[word] &= !bit;
-            }
-        }
-        self.newest = newest;
-    }
-}
-
-fn place(number: u64) -> (usize, u64) {
-    let at = number % WINDOW_BITS;
-    ((at / 64) as usize, 1 << (at % 64))
 }
 
 #[cfg(test)]
@@ -185,28 +139,5 @@ mod tests {
         }
         assert!(boots.meet(at(50), BOOT, &mut chance).is_none());
         assert!(boots.meet(at(101), BOOT, &mut chance).is_some());
-    }
-
-    #[test]
-    fn each_number_passes_once_in_any_order() {
-        let mut window = ReplayWindow::default();
-        assert!(window.take(5) && window.take(3) && window.take(4) && window.take(6));
-        assert!(!window.take(5) && !window.take(3) && !window.take(6));
-        assert!(window.take(6 + WINDOW_BITS - 1));
-        assert!(!window.take(6) && window.take(7));
-        assert!(!window.take(4));
-        assert!(window.take(u64::MAX) && !window.take(u64::MAX) && !window.take(1));
-    }
-
-    #[test]
-    fn a_jump_within_the_window_forgets_only_what_leaves() {
-        let mut window = ReplayWindow::default();
-        for n in 1..=1_000 {
-            assert!(window.take(n));
-        }
-        assert!(window.take(WINDOW_BITS + 500));
-        assert!(!window.take(500), "left the window");
-        assert!(!window.take(501) && !window.take(1_000), "still known");
-        assert!(window.take(1_001));
     }
 }

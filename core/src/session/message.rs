@@ -33,12 +33,22 @@ pub enum ClientMessage {
         /// What to execute; only the machine understands it.
         command: Bytes,
     },
+    /// Close a session: its leases go back, its waits end, its answers are forgotten. Closing one that is not
+    /// there is answered too.
+    Close {
+        /// The session.
+        session: SessionId,
+        /// For how long the client still waits, in milliseconds.
+        wait_ms: u32,
+    },
     /// Ask without changing anything.
     Read {
         /// Drawn by the client, to tell its answers apart.
         nonce: u64,
         /// `false`: as of now, for everybody. `true`: as this replica knows it, perhaps stale.
         local: bool,
+        /// For how long the client still waits, in milliseconds.
+        wait_ms: u32,
         /// What to ask; only the machine understands it.
         question: Bytes,
     },
@@ -56,6 +66,18 @@ pub enum Refusal {
     },
     /// The request is larger than the limit.
     TooLarge,
+    /// The client's key does not allow it.
+    NotAllowed,
+}
+
+impl Refusal {
+    /// Whether every other replica would say the same, at any time.
+    pub fn is_final(self) -> bool {
+        match self {
+            Refusal::NoQuorum | Refusal::Busy { .. } => false,
+            Refusal::TooLarge | Refusal::NotAllowed => true,
+        }
+    }
 }
 
 /// How a command ended, as the log says.
@@ -78,6 +100,11 @@ pub enum ServerMessage {
     Opened {
         /// The nonce of the request.
         nonce: [u8; 16],
+        /// The session.
+        session: SessionId,
+    },
+    /// The session is closed.
+    Closed {
         /// The session.
         session: SessionId,
     },
@@ -122,6 +149,8 @@ pub enum RequestName {
     Open([u8; 16]),
     /// A command.
     Call(SessionId, u64),
+    /// The closing of a session.
+    Close(SessionId),
     /// A question, by its nonce.
     Read(u64),
 }
@@ -145,6 +174,11 @@ pub enum Request {
         /// See [`ClientMessage::Call`].
         command: Bytes,
     },
+    /// Close a session.
+    Close {
+        /// See [`ClientMessage::Close`].
+        session: SessionId,
+    },
 }
 
 impl Request {
@@ -156,6 +190,7 @@ impl Request {
             Request::Call { session, number, floor, command } => {
                 w.u8(2).u64(session.0).u64(*number).u64(*floor).raw(command)
             }
+            Request::Close { session } => w.u8(3).u64(session.0),
         };
         *out = w.into_vec();
     }
@@ -166,12 +201,21 @@ impl Request {
         match r.u8()? {
             1 => {
                 let nonce = r.array()?;
-                if r.remaining() == 0 { Ok(Request::Open { nonce }) } else { Err(Malformed) }
+                ended(&r, Request::Open { nonce })
             }
             2 => {
                 Ok(Request::Call { session: SessionId(r.u64()?), number: r.u64()?, floor: r.u64()?, command: r.rest() })
             }
+            3 => {
+                let session = SessionId(r.u64()?);
+                ended(&r, Request::Close { session })
+            }
             _ => Err(Malformed),
         }
     }
+}
+
+/// `request`, unless bytes are left over.
+fn ended(r: &Reader, request: Request) -> Result<Request, Malformed> {
+    if r.remaining() == 0 { Ok(request) } else { Err(Malformed) }
 }

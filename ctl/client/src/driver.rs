@@ -6,18 +6,21 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::options::Options;
 use async_channel::{Receiver, Sender};
-use async_io::{Async, Timer};
+use async_io::Timer;
 use bytes::Bytes;
 use ftq_core::machine::Place;
+use ftq_core::machine::queues::REQUEST_BYTES_MAX as COMMAND_BYTES_MAX;
 use ftq_core::session::client::{self, CallId, Client, Ended, Output};
 use ftq_core::session::message::{ClientMessage, Refusal};
 use ftq_core::time::Time;
-use ftq_net::{CLIENT_DATAGRAM_MAX, client as wire};
+use ftq_net::CLIENT_DATAGRAM_LOOPBACK;
+use ftq_net::client::Line;
+use ftq_net::socket::{Path, Socket};
 use futures_lite::future;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
@@ -28,20 +31,30 @@ const ORDERS_MAX: usize = 256;
 /// How many calls are looked at at once: a full window, and as many that wait for it.
 const CALLS_MAX: usize = 2_048;
 
+/// No path carries less; a piece of a large request has to fit.
+const DATAGRAM_MIN: usize = 1_024;
+
 /// How many datagrams are taken before the session is looked at again.
 const DATAGRAMS_BUDGET: usize = 64;
 
-/// What a message adds to a command or a question, at most.
+/// What the log adds to a command, at most.
 const HEAD_BYTES: usize = 64;
 
 /// The largest command or question.
-pub(crate) const REQUEST_BYTES_MAX: usize = CLIENT_DATAGRAM_MAX - HEAD_BYTES;
+pub(crate) const REQUEST_BYTES_MAX: usize = COMMAND_BYTES_MAX - HEAD_BYTES;
 
 /// What is asked for.
 #[derive(Debug)]
 pub(crate) enum Request {
     /// Execute a command.
-    Call(Bytes),
+    Call {
+        /// The command.
+        command: Bytes,
+        /// How long the command itself may wait, beyond the time that a call is tried.
+        wait: Duration,
+    },
+    /// Close the session.
+    Close,
     /// Answer a question.
     Read {
         /// Whether the answer may be stale.
@@ -66,7 +79,9 @@ struct Driver {
     clock: Clock,
     timeout: Duration,
     servers: Vec<SocketAddr>,
-    socket: Async<UdpSocket>,
+    socket: Socket,
+    /// A line to each server, in their order.
+    lines: Vec<Line>,
     session: Client,
     orders: Receiver<Order>,
     waiting: BTreeMap<CallId, Sender<Answer>>,
@@ -75,27 +90,42 @@ struct Driver {
     armed: Time,
     /// Whether any server has ever said anything.
     heard: bool,
-    buffer: Box<[u8]>,
 }
 
 /// Starts a driver in a thread of its own. It ends when the sender is dropped.
 pub(crate) fn start(options: Options) -> io::Result<Sender<Order>> {
-    let Options { servers, timeout, window } = options;
+    let Options { servers, key, datagram, timeout, window } = options;
     let bad = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
-    if let Some(server) = servers.iter().find(|server| !server.ip().is_loopback()) {
-        return Err(bad(format!("{server} is not a loopback address, and this version does not seal what it sends")));
+    let on_loopback = |server: &SocketAddr| server.ip().to_canonical().is_loopback();
+    if key.is_none()
+        && let Some(server) = servers.iter().find(|server| !on_loopback(server))
+    {
+        return Err(bad(format!("{server} is on another machine, so what it is told has to be sealed: give a key")));
     }
     let Some(first) = servers.first() else { return Err(bad("no server is given".to_owned())) };
     if !(1..=1_024).contains(&window) {
         return Err(bad("the window is 1 to 1,024".to_owned()));
     }
-    let here = match first.ip() {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    if let Some(other) = servers.iter().find(|server| server.is_ipv4() != first.is_ipv4()) {
+        return Err(bad(format!("{first} and {other}: use IPv4 for all or IPv6 for all")));
+    }
+    let here = match (first.ip(), servers.iter().all(on_loopback)) {
+        (IpAddr::V4(_), true) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        (IpAddr::V4(_), false) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        (IpAddr::V6(_), true) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        (IpAddr::V6(_), false) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
-    let socket = Async::<UdpSocket>::bind((here, 0))?;
+    let socket = Socket::bind((here, 0).into())?;
     let mut seed = [0; 8];
     getrandom::fill(&mut seed)?;
+    let line = |server: &SocketAddr| {
+        let datagram = if on_loopback(server) { CLIENT_DATAGRAM_LOOPBACK } else { datagram.max(DATAGRAM_MIN) };
+        let Some(key) = &key else { return Ok(Line::plain(datagram)) };
+        let mut random = [0; 32];
+        getrandom::fill(&mut random)?;
+        Ok(Line::sealed(key, random, datagram))
+    };
+    let lines = servers.iter().map(line).collect::<io::Result<Vec<Line>>>()?;
     let session = client::Options { window, ..client::Options::new(servers.len()) };
     let (orders_in, orders) = async_channel::bounded(ORDERS_MAX);
     let mut driver = Driver {
@@ -103,14 +133,13 @@ pub(crate) fn start(options: Options) -> io::Result<Sender<Order>> {
         timeout,
         servers,
         socket,
+        lines,
         session: Client::new(session, u64::from_le_bytes(seed)),
         orders,
         waiting: BTreeMap::new(),
         timer: Timer::never(),
         armed: Time::NEVER,
         heard: false,
-        // One byte more, so that an answer which is too long is told from the longest.
-        buffer: vec![0; CLIENT_DATAGRAM_MAX + 1].into(),
     };
     let thread = std::thread::Builder::new().name("ftq-client".to_owned());
     thread.spawn(move || async_io::block_on(driver.run()))?;
@@ -124,6 +153,7 @@ impl Driver {
             let more = self.take_datagrams();
             self.session.tick(self.clock.now());
             self.carry_out();
+            self.flush();
             if !more && !self.sleep().await {
                 return;
             }
@@ -143,7 +173,10 @@ impl Driver {
         let now = self.clock.now();
         let deadline = self.clock.after(self.timeout);
         let call = match request {
-            Request::Call(command) => self.session.call(now, deadline, command),
+            Request::Call { command, wait } => {
+                self.session.call(now, self.clock.after(self.timeout.saturating_add(wait)), command)
+            }
+            Request::Close => self.session.close(now, deadline),
             Request::Read { local, question } => self.session.read(now, deadline, local, question),
         };
         self.waiting.insert(call, answer);
@@ -152,16 +185,14 @@ impl Driver {
     /// Takes what servers say; whether there may be more.
     fn take_datagrams(&mut self) -> bool {
         for _ in 0..DATAGRAMS_BUDGET {
-            let (length, from) = match self.socket.get_ref().recv_from(&mut self.buffer) {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                // A server that is not running, perhaps: that is no datagram.
-                Err(_) => continue,
-            };
-            let Some(server) = self.servers.iter().position(|server| *server == from) else { continue };
-            let Ok(message) = wire::decode_answer(Bytes::copy_from_slice(&self.buffer[..length])) else { continue };
+            let Some(received) = self.socket.receive() else { return false };
+            // A server that is not running, perhaps: that is no datagram.
+            let Ok((datagram, path)) = received else { continue };
+            let Some(server) = self.servers.iter().position(|server| *server == path.remote) else { continue };
+            let now = self.clock.now();
+            let Some(message) = self.lines[server].receive(now, Bytes::copy_from_slice(datagram)) else { continue };
             self.heard = true;
-            self.session.receive(self.clock.now(), server, message);
+            self.session.receive(now, server, message);
         }
         true
     }
@@ -171,7 +202,7 @@ impl Driver {
         let now = self.clock.now();
         while let Some(output) = self.session.poll(now) {
             match output {
-                Output::Send { server, message } => self.send(server, &message),
+                Output::Send { server, message } => self.send(now, server, &message),
                 Output::Done { call, ended } => {
                     let answer = self.judge(ended);
                     if let Some(waiting) = self.waiting.remove(&call) {
@@ -183,10 +214,24 @@ impl Driver {
         }
     }
 
-    fn send(&self, server: usize, message: &ClientMessage) {
-        let Some(server) = self.servers.get(server) else { return };
-        // What the system does not take is lost like any datagram, and sent again.
-        let _ = self.socket.get_ref().send_to(&wire::encode_request(message), server);
+    fn send(&mut self, now: Time, server: usize, message: &ClientMessage) {
+        if let Some(line) = self.lines.get_mut(server) {
+            line.send(now, message);
+        }
+    }
+
+    /// Hands everything to the system.
+    fn flush(&mut self) {
+        let now = self.clock.now();
+        for (line, server) in self.lines.iter_mut().zip(&self.servers) {
+            if line.deadline().is_some_and(|at| at <= now) {
+                line.tick(now);
+            }
+            while let Some(datagram) = line.poll() {
+                self.socket.send(&datagram, Path::to(*server));
+            }
+        }
+        self.socket.flush();
     }
 
     fn judge(&self, ended: Ended) -> Answer {
@@ -194,19 +239,22 @@ impl Driver {
             Ended::Answered { place, answer } => Ok((place, answer)),
             Ended::Read { slot, answer } => Ok((Place { slot, position: 0 }, answer)),
             Ended::Refused(Refusal::NoQuorum) => Err(Error::NoQuorum),
+            Ended::Refused(Refusal::NotAllowed) => Err(Error::NotAllowed),
             Ended::Refused(Refusal::Busy { after_ms: _ }) => Err(Error::Busy),
             Ended::Refused(Refusal::TooLarge) => Err(Error::TooLarge { bytes_max: REQUEST_BYTES_MAX }),
             Ended::Unsent if self.heard => Err(Error::NoQuorum),
             Ended::Unsent => Err(Error::Unreachable),
             Ended::Expired => Err(Error::Expired),
             Ended::Unknown => Err(Error::Unknown),
+            Ended::Closed => Ok((Place::default(), Bytes::new())),
         }
     }
 
     /// Until something is asked for or said, or the session wants to be called, or a little before that;
     /// whether anybody can still ask.
     async fn sleep(&mut self) -> bool {
-        let deadline = self.session.deadline().unwrap_or(Time::NEVER);
+        let lines = self.lines.iter().filter_map(Line::deadline);
+        let deadline = lines.chain(self.session.deadline()).min().unwrap_or(Time::NEVER);
         // An earlier call does no harm, and each setting of the timer costs the reactor a wake-up.
         if deadline < self.armed {
             self.armed = deadline;
@@ -218,7 +266,6 @@ impl Driver {
             if room && let Poll::Ready(order) = asked.as_mut().poll(context) {
                 return Poll::Ready(Some(order));
             }
-            // An error of the socket shows when it is read.
             let readable = self.socket.poll_readable(context).is_ready();
             let due = Pin::new(&mut self.timer).poll(context).is_ready();
             if due {

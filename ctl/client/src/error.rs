@@ -3,14 +3,17 @@
 use ftq_core::machine::queues;
 use std::fmt;
 
-/// Why a call did not do what it was asked to. All but [`Error::Unknown`] say that nothing was done.
+/// Why a call did not do what it was asked to. All but [`Error::Unknown`] and [`Error::NotAnInteger`] say that
+/// nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The cluster says no: the queue is empty, is not there …
     No(queues::Error),
-    /// The request does not fit into a datagram.
+    /// The client's key does not allow it.
+    NotAllowed,
+    /// The request is larger than any may be.
     TooLarge {
-        /// How many bytes it may have, in a message of its own.
+        /// How many bytes it may have.
         bytes_max: usize,
     },
     /// No replica answered.
@@ -21,6 +24,8 @@ pub enum Error {
     Busy,
     /// The client's session had expired. Another call opens a new one.
     Expired,
+    /// The item that was popped or looked at does not have the eight bytes of an integer.
+    NotAnInteger,
     /// The client has ended.
     Closed,
     /// The time ran out after the command was sent: it may have been done, or may still be, but only once.
@@ -32,12 +37,16 @@ impl fmt::Display for Error {
         match self {
             Error::No(why) => write!(f, "{why}"),
             Error::TooLarge { bytes_max } => {
-                write!(f, "too large: this version takes requests of at most {bytes_max} bytes")
+                write!(f, "too large, nothing was done: a request has at most {bytes_max} bytes")
+            }
+            Error::NotAllowed => {
+                write!(f, "not allowed with this key, nothing was done: it takes one with a higher role")
             }
             Error::Unreachable => write!(f, "no server answers, nothing was done: is ftqd running, is --server right?"),
             Error::NoQuorum => write!(f, "no quorum, nothing was done: too few replicas hear each other"),
             Error::Busy => write!(f, "the servers are too busy, nothing was done: try again"),
             Error::Expired => write!(f, "the session had expired, nothing was done: try again"),
+            Error::NotAnInteger => write!(f, "the item is not an integer of eight bytes; if it was popped, it is gone"),
             Error::Closed => write!(f, "the client has ended, nothing was done"),
             Error::Unknown => write!(f, "no answer in time, outcome unknown: it may have been done, once at most"),
         }

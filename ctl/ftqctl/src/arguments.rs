@@ -17,6 +17,10 @@ pub(crate) struct Arguments {
     #[argh(option, arg_name = "host:port", from_str_fn(address))]
     pub(crate) server: Vec<SocketAddr>,
 
+    /// file with a client's key, to seal what is said; without one, replicas on this machine only
+    #[argh(option, arg_name = "file")]
+    pub(crate) key: Option<PathBuf>,
+
     /// for how many seconds to try (default 10)
     #[argh(option, arg_name = "s", default = "10.0", from_str_fn(seconds))]
     pub(crate) timeout: f64,
@@ -174,6 +178,12 @@ impl Arguments {
                 Early::Wrong(lines.join(" "))
             }
         })?;
+        let elsewhere = arguments.server.iter().find(|server| !server.ip().to_canonical().is_loopback());
+        if let (Some(server), None) = (elsewhere, &arguments.key) {
+            return Err(Early::Wrong(format!(
+                "{server} is on another machine, so what it is told has to be sealed: give --key with a client's key file"
+            )));
+        }
         if arguments.server.is_empty() {
             arguments.server.push(SocketAddr::from(([127, 0, 0, 1], 7410)));
         }
@@ -183,12 +193,7 @@ impl Arguments {
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     let mut found = text.to_socket_addrs().map_err(|error| format!("{text}: {error} (expected HOST:PORT)"))?;
-    let Some(address) = found.find(|address| address.ip().is_loopback()) else {
-        return Err(format!(
-            "{text} is not on this machine: this version does not seal what it sends, so it talks to loopback only"
-        ));
-    };
-    Ok(address)
+    found.next().ok_or_else(|| format!("{text}: there is no such address"))
 }
 
 fn role(text: &str) -> Result<Role, String> {

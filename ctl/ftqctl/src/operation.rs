@@ -2,18 +2,23 @@
 
 use crate::Failure;
 use crate::arguments::{Arguments, Command, QueueName};
-use crate::{key, status};
+use crate::status;
 use ftq_client::{Blocking, Error, Options, QueueId};
 use std::io::{self, Write};
 use std::time::Duration;
 
 /// Performs the command.
 pub(crate) fn perform(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { server, timeout, command } = arguments;
+    let Arguments { server, key, timeout, command } = arguments;
     if let Command::Key(it) = &command {
-        return key::perform(&it.command);
+        return crate::key::perform(&it.command);
     }
-    let options = Options { servers: server, timeout: Duration::from_secs_f64(timeout), ..Options::default() };
+    let key = match key.map(|path| ftq_client::key(&path)).transpose() {
+        Ok(key) => key,
+        Err(error) => return Err(Failure::Usage(error.to_string())),
+    };
+    let timeout = Duration::from_secs_f64(timeout);
+    let options = Options { servers: server, key, timeout, ..Options::default() };
     if let Command::Status(_) = command {
         return status::show(&options);
     }
@@ -42,7 +47,7 @@ pub(crate) fn perform(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Destroy(it) => {
             let queue = resolve(&client, &it.queue)?;
-            client.destroy(queue).map_err(named(&it.queue))
+            client.destroy(queue).map_err(named(&it.queue)).map(drop)
         }
         Command::GetId(it) => {
             let ids = client.get_ids(&it.name, it.count).map_err(named(&it.name))?;
@@ -69,7 +74,8 @@ fn named<N: ToString>(name: &N) -> impl FnOnce(Error) -> Failure {
 fn failure(name: &str, error: Error) -> Failure {
     match error {
         Error::No(why) => Failure::No(format!("{name}: {why}")),
-        Error::TooLarge { .. } => Failure::No(format!("{name}: {error}")),
+        Error::NotAllowed => Failure::No(error.to_string()),
+        Error::TooLarge { .. } | Error::NotAnInteger => Failure::No(format!("{name}: {error}")),
         Error::Expired => Failure::No(format!("{name}: {error}")),
         Error::Unreachable | Error::NoQuorum | Error::Busy | Error::Closed => Failure::Unreachable(error.to_string()),
         Error::Unknown => Failure::Unknown(error.to_string()),

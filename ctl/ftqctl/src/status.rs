@@ -12,7 +12,7 @@ pub(crate) fn show(options: &Options) -> Result<(), Failure> {
     let timeout = options.timeout.min(EACH);
     println!("{:<22} {:<8} {:>10} {:>8} {:>10} {:>12}  DIGEST", "SERVER", "STATE", "SLOT", "QUEUES", "ITEMS", "MEMORY");
     for server in &options.servers {
-        let summary = Blocking::open(Options { servers: vec![*server], timeout, ..Options::default() })
+        let summary = Blocking::open(Options { servers: vec![*server], timeout, ..options.clone() })
             .map_err(|_| Error::Unreachable)
             .and_then(|client| client.local_summary());
         match summary {

@@ -65,6 +65,10 @@ impl Fields {
     /// A byte string, shared with the message.
     pub(super) fn bin(&mut self) -> Result<Bytes, Malformed> {
         let length = self.read(|rest| decode::read_bin_len(rest).ok())?;
+        self.take(length)
+    }
+
+    fn take(&mut self, length: u32) -> Result<Bytes, Malformed> {
         let length = usize::try_from(length).map_err(|_| Malformed::TooLarge)?;
         if length > BIN_BYTES_MAX {
             return Err(Malformed::TooLarge);
@@ -76,9 +80,15 @@ impl Fields {
         Ok(self.bytes.slice(self.at - length..self.at))
     }
 
-    /// A byte string of sixteen bytes.
-    pub(super) fn bin16(&mut self) -> Result<[u8; 16], Malformed> {
-        <[u8; 16]>::try_from(&self.bin()?[..]).map_err(|_| Malformed::Field)
+    /// A byte string of so many bytes.
+    pub(super) fn bin_of<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        <[u8; N]>::try_from(&self.bin()?[..]).map_err(|_| Malformed::Field)
+    }
+
+    /// A text, as its bytes.
+    pub(super) fn text(&mut self) -> Result<Bytes, Malformed> {
+        let length = self.read(|rest| decode::read_str_len(rest).ok())?;
+        self.take(length)
     }
 
     /// There is nothing more.
@@ -113,4 +123,8 @@ pub(super) fn boolean(out: &mut Vec<u8>, value: bool) {
 
 pub(super) fn bin(out: &mut Vec<u8>, bytes: &[u8]) {
     encode::write_bin(out, bytes).expect(WRITES);
+}
+
+pub(super) fn text(out: &mut Vec<u8>, text: &str) {
+    encode::write_str(out, text).expect(WRITES);
 }

@@ -1,5 +1,9 @@
 //! Every message comes back as it went, in the bytes that are written down here, and nothing else is taken.
 
+mod pieces;
+mod talk;
+mod vectors;
+
 use super::*;
 use ftq_core::chance::Chance;
 
@@ -17,7 +21,11 @@ fn requests() -> Vec<(ClientMessage, &'static str)> {
     vec![
         (ClientMessage::Open { nonce: NONCE, wait_ms: 5 }, "9301c4103031323334353637383961626364656605"),
         (call, "9602ce00010003cd012ccd012bce00011170c402646f"),
-        (ClientMessage::Read { nonce: u64::MAX, local: true, question: command }, "9403cfffffffffffffffffc3c402646f"),
+        (
+            ClientMessage::Read { nonce: u64::MAX, local: true, wait_ms: 5, question: command },
+            "9503cfffffffffffffffffc305c402646f",
+        ),
+        (ClientMessage::Close { session: SessionId(0x1_0003), wait_ms: 5 }, "9304ce0001000305"),
     ]
 }
 
@@ -36,10 +44,13 @@ fn answers() -> Vec<(ServerMessage, &'static str)> {
         (answer(Outcome::NoSession), "96020902cd02bc019101"),
         (answer(Outcome::Settled), "96020902cd02bc019102"),
         (answer(Outcome::AheadOfWindow), "96020902cd02bc019103"),
+        (ServerMessage::Closed { session: SessionId(9) }, "920809"),
+        (ServerMessage::TryAnother { request: RequestName::Close(SessionId(9)) }, "9205920409"),
         (ServerMessage::ReadAnswer { nonce: 1, slot: 7, answer: Bytes::new() }, "94030107c400"),
         (refused(call, Refusal::NoQuorum), "9304930209029101"),
         (refused(RequestName::Read(4), Refusal::Busy { after_ms: 20 }), "9304920304920214"),
         (refused(call, Refusal::TooLarge), "9304930209029103"),
+        (refused(call, Refusal::NotAllowed), "9304930209029104"),
         (
             ServerMessage::TryAnother { request: RequestName::Open(NONCE) },
             "92059201c41030313233343536373839616263646566",
@@ -91,9 +102,9 @@ fn wrong_types_unknown_kinds_and_absurd_lengths_are_refused() {
     assert_eq!(refused(b"\x93\x01\xc6\xff\xff\xff\xff"), Malformed::TooLarge, "a nonce of 4 GiB");
     assert_eq!(refused(b"\x93\x01\xc6\x00\x10\x00\x00"), Malformed::Field, "a nonce that is not there");
     assert_eq!(refused(b"\x93\x01\xc4\x01a\x05"), Malformed::Field, "a nonce of one byte");
-    assert_eq!(refused(b"\x94\x03\x01\x01\xc4\x00"), Malformed::Field, "1 is not true");
-    assert_eq!(refused(b"\x94\x03\xff\xc3\xc4\x00"), Malformed::Field, "a negative nonce");
-    assert_eq!(refused(b"\x94\x03\x01\xc3\xa0"), Malformed::Field, "text is not bytes");
+    assert_eq!(refused(b"\x95\x03\x01\x01\x05\xc4\x00"), Malformed::Field, "1 is not true");
+    assert_eq!(refused(b"\x95\x03\xff\xc3\x05\xc4\x00"), Malformed::Field, "a negative nonce");
+    assert_eq!(refused(b"\x95\x03\x01\xc3\x05\xa0"), Malformed::Field, "text is not bytes");
 }
 
 #[test]

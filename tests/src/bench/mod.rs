@@ -4,4 +4,5 @@
 pub mod bare;
 pub mod cluster;
 pub mod service;
+pub mod store;
 pub mod usage;

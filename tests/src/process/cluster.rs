@@ -4,6 +4,7 @@ use super::patience::{CEILING, Ticks};
 use ftq_client::{Blocking, Client, Options};
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -27,12 +28,18 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster of `size`, none of whose members runs yet. `program` does [`super::run_as_told`].
     pub fn new(program: &Path, size: u8) -> Cluster {
+        Cluster::configured(program, size, "")
+    }
+
+    /// The same, with these lines in every configuration.
+    pub fn configured(program: &Path, size: u8, lines: &str) -> Cluster {
         // Beside the program is a real disk, and what a killed test leaves there goes with the build.
         let beside = program.parent().expect("a program is in a directory");
         let directory = tempfile::Builder::new().prefix("ftq-cluster-").tempdir_in(beside).expect("a directory");
         let [.., high, low] = std::process::id().to_be_bytes();
         let network = [127, high.clamp(1, 254), low];
-        let first = CLUSTERS.fetch_add(1, Ordering::Relaxed) * 16;
+        // Ten addresses each; by the time that they come round the first ones are long gone.
+        let first = CLUSTERS.fetch_add(1, Ordering::Relaxed) % 25 * 10;
         let address =
             |member: u8, port: u16| SocketAddr::from(([network[0], network[1], network[2], first + member], port));
         let keys = directory.path().join("keys");
@@ -40,7 +47,7 @@ impl Cluster {
         assert!(made.expect("ftqctl runs").success(), "a key is made");
         for me in 1..=size {
             let mut text = format!(
-                "cluster = \"test\"\nme = {me}\nclient = \"{}\"\nkey-file = \"keys\"\ndata-dir = \"{}\"\n",
+                "cluster = \"test\"\nme = {me}\nclient = \"{}\"\nkey-file = \"keys\"\ndata-dir = \"{}\"\n{lines}\n",
                 address(me, 7410),
                 directory.path().join(format!("data-{me}")).display()
             );
@@ -182,6 +189,18 @@ impl Cluster {
     /// Where a member's data is.
     pub fn data(&self, member: u8) -> PathBuf {
         self.directory.path().join(format!("data-{member}"))
+    }
+
+    /// Draws a key for clients, gives it to all members that start from now on, and says where a client finds it.
+    pub fn client_key(&self, name: &str, role: &str) -> PathBuf {
+        let own = self.directory.path().join(format!("{name}.key"));
+        let mut command = Command::new(&self.program);
+        command.args(["ftqctl", "key", "new", "--client", name, "--role", role, "--file"]).arg(&own);
+        assert!(command.status().expect("ftqctl runs").success(), "a key is made");
+        let line = fs::read_to_string(&own).expect("a key file");
+        let mut keys = File::options().append(true).open(self.keys()).expect("the members' key file");
+        keys.write_all(line.as_bytes()).expect("it can be written");
+        own
     }
 
     /// The file with the keys of all members.

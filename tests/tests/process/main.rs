@@ -4,7 +4,9 @@ mod configurations;
 mod keys;
 mod kills;
 mod operations;
+mod python;
 mod restarts;
+mod sealed;
 
 use ftq_tests::process::Cluster;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Each operation, by the library and by `ftqctl`, does what it says: with one replica and with three.
 
 use super::cluster;
-use ftq_client::{Error, No, QueueId};
+use ftq_client::{Blocking, Error, No, QueueId};
 use ftq_tests::process::Cluster;
 
 #[test]
@@ -25,7 +25,10 @@ fn ftqctl_does_every_operation_with_three_replicas() {
 }
 
 fn every_operation(cluster: &Cluster) {
-    let client = cluster.blocking();
+    every_operation_of(&cluster.blocking());
+}
+
+pub(super) fn every_operation_of(client: &Blocking) {
     let queue = client.create("letters").expect("create");
     assert_eq!(client.create("letters"), Ok(queue), "a label names one queue");
     assert_eq!(client.id("letters"), Ok(queue));
@@ -42,18 +45,22 @@ fn every_operation(cluster: &Cluster) {
         assert_eq!(client.pop(queue).as_deref(), Ok(item.as_bytes()));
     }
 
-    let large = vec![7; 59_000];
+    let large: Vec<u8> = (0..1u32 << 18).flat_map(u32::to_be_bytes).collect();
     client.push(queue, [large.clone()]).expect("the largest item");
-    assert_eq!(client.pop(queue).as_deref(), Ok(&large[..]));
-    assert_eq!(client.push(queue, [vec![7; 59_001]]), Err(Error::No(No::ItemTooLarge)));
-    assert!(matches!(client.push(queue, [vec![7; 61_000]]), Err(Error::TooLarge { .. })));
+    assert!(client.top(queue).as_deref() == Ok(&large[..]) && client.pop(queue).as_deref() == Ok(&large[..]));
+    assert_eq!(client.push(queue, [vec![7; (1 << 20) + 1]]), Err(Error::No(No::ItemTooLarge)));
+    client.push(queue, vec![large.clone(); 7]).expect("a request of 7 MiB");
+    for _ in 0..7 {
+        assert!(client.pop(queue).as_deref() == Ok(&large[..]));
+    }
+    assert!(matches!(client.push(queue, vec![large; 8]), Err(Error::TooLarge { .. })));
     assert_eq!(client.size(queue), Ok(0));
 
     assert_eq!(client.get_ids("invoice", 1), Ok(1..2));
     assert_eq!(client.get_ids("invoice", 10), Ok(2..12));
     assert_eq!(client.get_ids("order", 1), Ok(1..2), "each name is a sequence of its own");
 
-    assert_eq!(client.destroy(queue), Ok(()));
+    assert_eq!(client.destroy(queue).map(drop), Ok(()));
     assert_eq!(client.destroy(queue), Err(Error::No(No::NoSuchQueue)));
     assert_eq!(client.push(queue, ["late"]), Err(Error::No(No::NoSuchQueue)));
     let next = client.create("letters").expect("the label is free again");
@@ -94,7 +101,7 @@ fn every_command(cluster: &Cluster) {
     fails(&["push", "letters"], 64, "at least one item");
     fails(&["pop", "@one"], 64, "the id of a queue");
     fails(&["shove", "letters"], 64, "shove");
-    fails(&["--server", "192.0.2.1:7410", "size", "x"], 64, "loopback only");
+    fails(&["--server", "192.0.2.1:7410", "size", "x"], 64, "give --key");
 
     let status = cluster.ctl(&["status"]);
     let text = String::from_utf8_lossy(&status.stdout).into_owned();

@@ -32,6 +32,13 @@ impl Client {
             }
             !late
         });
+        self.closing.retain(|closing| {
+            let late = closing.deadline <= now;
+            if late {
+                out.push_back(Output::Done { call: closing.call, ended: Ended::Unknown });
+            }
+            !late
+        });
     }
 
     /// Gives numbers to waiting commands, as far as there is a session and room in its window.
@@ -90,11 +97,20 @@ impl Client {
                 self.out.push_back(Output::Send { server, message });
             }
         }
+        for closing in &mut self.closing {
+            if closing.attempt.next() <= now {
+                let server = closing.attempt.send(now, &self.options, &mut self.chance);
+                let message =
+                    ClientMessage::Close { session: closing.session, wait_ms: wait_ms(now, closing.deadline) };
+                self.out.push_back(Output::Send { server, message });
+            }
+        }
         for (nonce, read) in &mut self.reads {
             if read.attempt.next() <= now {
                 let server = read.attempt.send(now, &self.options, &mut self.chance);
                 let (local, question) = (read.local, read.question.clone());
-                let message = ClientMessage::Read { nonce: *nonce, local, question };
+                let wait_ms = wait_ms(now, read.deadline);
+                let message = ClientMessage::Read { nonce: *nonce, local, wait_ms, question };
                 self.out.push_back(Output::Send { server, message });
             }
         }

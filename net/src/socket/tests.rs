@@ -1,0 +1,105 @@
+//! Real sockets on loopback: every datagram arrives as it was sent, however many share a system call.
+
+use super::*;
+use async_io::block_on;
+use std::future::poll_fn;
+
+fn socket(address: &str) -> Socket {
+    Socket::bind(address.parse().unwrap()).unwrap()
+}
+
+/// The next so many datagrams, and where they came from.
+fn receive(socket: &mut Socket, count: usize) -> Vec<(Vec<u8>, SocketAddr)> {
+    let mut datagrams = Vec::new();
+    while datagrams.len() < count {
+        match socket.receive() {
+            Some(received) => {
+                let (bytes, path) = received.unwrap();
+                datagrams.push((bytes.to_vec(), path.remote));
+            }
+            None => block_on(poll_fn(|context| socket.poll_readable(context))),
+        }
+    }
+    datagrams
+}
+
+fn pass(from: &str, to: &str, lengths: &[usize]) {
+    let (mut from, mut to) = (socket(from), socket(to));
+    let (here, there) = (from.local_addr().unwrap(), to.local_addr().unwrap());
+    for (number, length) in (0u8..).zip(lengths) {
+        from.send(&vec![number; *length], Path::to(there));
+    }
+    from.flush();
+    let received = receive(&mut to, lengths.len());
+    for ((number, length), (bytes, remote)) in (0u8..).zip(lengths).zip(received) {
+        assert_eq!((bytes.len(), remote), (*length, here), "datagram {number}");
+        assert!(bytes.iter().all(|byte| *byte == number));
+    }
+    assert!(to.receive().is_none(), "no more than was sent");
+    assert_eq!(from.counters().sent, lengths.len() as u64);
+    assert_eq!(from.counters().lost, 0);
+}
+
+#[test]
+fn datagrams_of_any_size_arrive_in_order() {
+    let lengths = [0, 1, 1_400, 1_400, 1_400, 700, 1_400, 1_401, 0, 0, 65_000, 65_507, 3, 3, 2, 2, 9_000, 9_000];
+    pass("127.0.0.1:0", "127.0.0.1:0", &lengths);
+}
+
+#[test]
+fn ipv6_does_too() {
+    pass("[::1]:0", "[::1]:0", &[1_400, 1_400, 5, 65_000, 0]);
+}
+
+#[test]
+fn many_of_one_size_share_system_calls() {
+    let (mut from, mut to) = (socket("127.0.0.1:0"), socket("127.0.0.1:0"));
+    let there = to.local_addr().unwrap();
+    for _ in 0..200 {
+        from.send(&[1; 1_200], Path::to(there));
+    }
+    from.flush();
+    receive(&mut to, 200);
+    assert!(from.counters().send_calls < 20, "{:?}", from.counters());
+    assert!(to.counters().receive_calls < 20, "{:?}", to.counters());
+}
+
+#[test]
+fn many_receivers_get_what_is_theirs() {
+    let mut from = socket("127.0.0.1:0");
+    let mut receivers: Vec<Socket> = (0..BURSTS_MAX + 3).map(|_| socket("127.0.0.1:0")).collect();
+    for round in 0..3u8 {
+        for receiver in &receivers {
+            from.send(&[round; 100], Path::to(receiver.local_addr().unwrap()));
+        }
+    }
+    from.flush();
+    for receiver in &mut receivers {
+        let rounds: Vec<u8> = receive(receiver, 3).iter().map(|(bytes, _)| bytes[0]).collect();
+        assert_eq!(rounds, [0, 1, 2]);
+    }
+}
+
+#[test]
+fn an_answer_leaves_from_the_address_that_was_asked() {
+    let mut server = socket("0.0.0.0:0");
+    let port = server.local_addr().unwrap().port();
+    let mut client = socket("127.0.0.1:0");
+    let asked = SocketAddr::from(([127, 0, 0, 77], port));
+    client.send(b"question", Path::to(asked));
+    client.flush();
+    block_on(poll_fn(|context| server.poll_readable(context)));
+    let (_, path) = server.receive().unwrap().unwrap();
+    server.send(b"answer", path);
+    server.flush();
+    assert_eq!(receive(&mut client, 1), [(b"answer".to_vec(), asked)]);
+}
+
+#[test]
+fn what_nobody_can_take_is_counted_as_lost() {
+    let mut from = socket("127.0.0.1:0");
+    let there = from.local_addr().unwrap();
+    from.send(&vec![1; 65_508], Path::to(there));
+    from.flush();
+    assert_eq!((from.counters().sent, from.counters().lost), (0, 1));
+}
