@@ -68,7 +68,7 @@ pub struct View {
 }
 
 /// One seat of the configured cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seat {
     /// The member that holds it.
     pub member: MemberId,
@@ -77,7 +77,7 @@ pub struct Seat {
 }
 
 /// The configured cluster: what a quorum is counted against.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Configuration {
     /// Counts the configurations of this cluster; 0 until a first view has learned the stores.
     pub number: u64,

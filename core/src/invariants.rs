@@ -17,7 +17,8 @@ pub(crate) fn group(group: &Group) {
         let named = view.participant(member).is_some_and(|p| p.store == store && p.boot == boot);
         assert!(named, "only the boot that a view names takes part in it (RULES S1)");
         assert!(group.promised() == view.ballot, "who has promised more has left the view (RULES S3)");
-        assert!(group.votes(), "a learner takes part in no view");
+        assert!(group.electorate().admits(member, store), "a learner takes part in no view");
+        assert!(group.is_whole(), "who has lost what it applied takes part in no view");
         assert!(group.durable() <= log.end(), "no mark is above the log (RULES S8)");
         assert!(group.ordering().mark_of(member) == group.durable(), "the own mark is what the disk has");
     }

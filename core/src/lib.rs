@@ -20,6 +20,7 @@
 extern crate alloc;
 
 pub mod chance;
+pub mod electorate;
 pub mod group;
 pub mod ids;
 mod invariants;

@@ -10,7 +10,7 @@
 //! Reports may arrive late and in any order, so each says which job it is about and repeats the
 //! generation that the job carried (RULES S8).
 
-use crate::ids::{Ballot, Configuration, Digest, MemberId, Slot, StoreId, View};
+use crate::ids::{Ballot, BootId, Configuration, Digest, MemberId, Slot, StoreId, View};
 use crate::time::SlotClock;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -79,6 +79,8 @@ pub struct Mark {
 pub struct Heard {
     /// The store.
     pub store: StoreId,
+    /// The boot that it was heard from: only later ones have to show as much.
+    pub boot: BootId,
     /// Its mark.
     pub mark: Mark,
 }
@@ -189,6 +191,8 @@ pub enum Report {
         generation: Generation,
         /// The end of the log when it was done.
         end: Slot,
+        /// The number of the last record of it: what the store shows is at least this (RULES S13).
+        ordinal: u64,
     },
     /// The delivered log is durable up to here: after a restart it counts as committed.
     Delivered {

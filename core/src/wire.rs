@@ -3,10 +3,11 @@
 //! Numbers are LEB128 varints or fixed little-endian; byte strings carry their length. A reader
 //! never allocates for a length that the input does not hold, and never panics.
 
+use crate::electorate::Electorate;
 use crate::ids::{
     Ballot, BootId, Configuration, Digest, MEMBERS_MAX, MemberId, MemberSet, Participant, Seat, Slot, StoreId, View,
 };
-use crate::store::SlotRecord;
+use crate::store::{Mark, SlotRecord};
 use crate::time::SlotClock;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -158,6 +159,22 @@ impl Reader {
         Ok(Configuration { number, seats })
     }
 
+    /// An electorate.
+    pub fn electorate(&mut self) -> Result<Electorate, Malformed> {
+        let sealed = self.configuration()?;
+        let proposed = match self.u8()? {
+            0 => None,
+            1 => Some(self.configuration()?),
+            _ => return Err(Malformed),
+        };
+        Ok(Electorate { sealed, proposed })
+    }
+
+    /// What a store shows.
+    pub fn mark(&mut self) -> Result<Mark, Malformed> {
+        Ok(Mark { ordinal: self.u64()?, promise: self.ballot()?, view: self.ballot()?, end: self.slot()? })
+    }
+
     /// A slot with its content.
     pub fn record(&mut self) -> Result<SlotRecord, Malformed> {
         Ok(SlotRecord {
@@ -291,6 +308,20 @@ impl Writer {
             };
         }
         self
+    }
+
+    /// An electorate.
+    pub fn electorate(&mut self, electorate: &Electorate) -> &mut Writer {
+        self.configuration(&electorate.sealed);
+        match &electorate.proposed {
+            None => self.u8(0),
+            Some(proposed) => self.u8(1).configuration(proposed),
+        }
+    }
+
+    /// What a store shows.
+    pub fn mark(&mut self, mark: &Mark) -> &mut Writer {
+        self.u64(mark.ordinal).ballot(mark.promise).ballot(mark.view).slot(mark.end)
     }
 
     /// A slot with its content.

@@ -41,6 +41,8 @@ pub enum Ending {
         /// What it said.
         error: io::Error,
     },
+    /// The others know more of this store than it shows: it has to be opened as one that has forgotten.
+    Older,
     /// The replica can't trust its state or its disk any more. The others go on without it.
     Stopped(&'static str),
 }
@@ -54,7 +56,7 @@ impl Ending {
             Ending::Store(_) => 74,
             Ending::Wrong { .. } => 65,
             Ending::System { .. } => 71,
-            Ending::Stopped(_) => 70,
+            Ending::Older | Ending::Stopped(_) => 70,
         }
     }
 }
@@ -73,6 +75,9 @@ impl fmt::Display for Ending {
                 write!(f, "{things} wrong with the store in {}: see above", directory.display())
             }
             Ending::System { doing, error } => write!(f, "can't {doing}: {error}"),
+            Ending::Older => {
+                write!(f, "the others know more of this store than it shows: its journal can't be trusted")
+            }
             Ending::Stopped(why) => {
                 write!(f, "this replica stops for good: {why}. Its data is left as it is; the other replicas go on")
             }

@@ -71,5 +71,10 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         println!("{}", greeting::summary(&config));
         return Ok(());
     }
-    Err(service::Service::open(&config, &keys)?.serve())
+    loop {
+        let ending = service::Service::open(&config, &keys)?.serve();
+        let Ending::Older = ending else { return Err(ending) };
+        log::error!("{ending}. It goes on as a learner until the others admit it again");
+        ftq_storage::disk::distrust_journal(&config.data_dir)?;
+    }
 }

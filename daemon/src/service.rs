@@ -19,7 +19,7 @@ use crate::peer_port::PeerPort;
 use crate::story::Story;
 use ftq_core::ids::BootId;
 use ftq_core::machine::queues::{Limits, Queues};
-use ftq_core::replica::{Input, Options, Output, Replica};
+use ftq_core::replica::{Event, Input, Options, Output, Replica};
 use ftq_core::time::Time;
 use ftq_net::keys::Keys;
 use ftq_net::peer::SEAL_BYTES;
@@ -167,6 +167,8 @@ impl Service {
                 Output::Reply { client, message } => self.clients.send(now, client, &message),
                 Output::Persist { id, job } => self.store.submit(id, job),
                 Output::Fetch { id, fetch } => self.store.fetch(id, fetch),
+                Output::Changed { id, outcome } => log::info!("change {} of the cluster: {outcome:?}", id.0),
+                Output::Event(Event::Older) => return Some(Ending::Older),
                 Output::Event(event) => {
                     if let Some(why) = self.story.tell(&event) {
                         return Some(Ending::Stopped(why));

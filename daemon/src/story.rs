@@ -45,6 +45,18 @@ impl Story {
             Event::Opened { view } => log::debug!("view {view:?}: all of its members are there"),
             Event::Left { view } => log::info!("left view {view:?}"),
             Event::CaughtUp { slots, upto } => log::debug!("caught up {slots} slots, to slot {upto}"),
+            Event::Configured { configuration, members } => {
+                log::info!("the cluster is {}, by configuration {configuration}", list(*members));
+            }
+            Event::Removed { configuration } => {
+                log::error!(
+                    "configuration {configuration} of the cluster does without this store: to come back, start it anew"
+                );
+            }
+            Event::Older => log::warn!("this store is older than what it has shown to the others"),
+            Event::Stranded => {
+                log::error!("what was applied is lost here and at all others: only an operator can start it anew");
+            }
             Event::NearlyFull(true) => log::warn!("the disk is nearly full: make room, or what is pushed will fill it"),
             Event::NearlyFull(false) => log::info!("there is room on the disk again"),
             Event::Repeated => log::debug!("answered a request again"),

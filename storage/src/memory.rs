@@ -234,7 +234,8 @@ impl Memory {
         self.disk.begin_group();
         for _ in 0..sync.jobs {
             let job = self.apply_journal();
-            self.say(Done::Report(Report::Durable { job, generation: self.generation, end: self.disk.end() }));
+            let (end, ordinal) = (self.disk.end(), self.disk.ordinal());
+            self.say(Done::Report(Report::Durable { job, generation: self.generation, end, ordinal }));
         }
         self.start();
     }

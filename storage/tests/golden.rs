@@ -6,7 +6,7 @@
 mod common;
 
 use common::*;
-use ftq_core::ids::{ClusterId, Digest, Slot, StoreId};
+use ftq_core::ids::{BootId, ClusterId, Digest, Slot, StoreId};
 use ftq_core::store::{Condition, Heard, Job, Mark};
 use ftq_storage::disk::{FORMAT, Options};
 use std::fs;
@@ -29,7 +29,7 @@ fn options() -> Options {
 /// What was heard of another store; format 1 did not write it down.
 fn heard(format: u32) -> Vec<Heard> {
     let mark = Mark { ordinal: 300, promise: ballot(4), view: ballot(3), end: Slot(12) };
-    if format == 1 { Vec::new() } else { vec![Heard { store: StoreId([9; 16]), mark }] }
+    if format == 1 { Vec::new() } else { vec![Heard { store: StoreId([9; 16]), boot: BootId([7; 16]), mark }] }
 }
 
 #[test]

@@ -92,6 +92,34 @@ counts! {
     LostJob = "journal jobs lost",
     /// Reports of a store that came late.
     LateReport = "store reports late",
+    /// Members that got a new disk.
+    NewDisk = "new disks",
+    /// Stores that came back older than others had heard of them.
+    OlderStore = "older stores",
+    /// Stores that had lost what was applied.
+    HollowStore = "stores without their archive",
+    /// Stores that had lost what they had promised.
+    ForgetfulStore = "stores without their journal",
+    /// Mishaps that hit nothing that is needed.
+    Unhurt = "mishaps that hurt nothing",
+    /// Members that were re-admitted with another store.
+    Readmitted = "members re-admitted",
+    /// Members that were rebuilt.
+    Rebuilt = "members rebuilt",
+    /// Changes of the cluster that were ordered.
+    ChangeOrdered = "changes ordered",
+    /// Members added.
+    Added = "members added",
+    /// Members removed.
+    Removed = "members removed",
+    /// Members replaced.
+    Replaced = "members replaced",
+    /// Changes that could not be made.
+    ChangeUnfit = "changes refused",
+    /// Changes of which nobody knows how they ended.
+    ChangeUnknown = "changes unknown",
+    /// Views over a change that was not proven.
+    JointView = "joint views",
     /// Runs with the fixed ring.
     FixedOrder = "runs in fixed order",
     /// Views that a quorum of members began to order in.

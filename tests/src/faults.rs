@@ -57,9 +57,17 @@ pub enum Fault {
     ClocksJump,
     /// A member's clock drifts.
     ClockDrift,
+    /// A member comes back with a new disk.
+    NewDisk,
+    /// Something rots on a disk, or is lost.
+    Rot,
+    /// A copy of a disk is put back.
+    PutBack,
+    /// The cluster changes.
+    ClusterChange,
 }
 
-const ALL: [Fault; 21] = [
+const ALL: [Fault; 25] = [
     Fault::OneWayCut,
     Fault::Halves,
     Fault::Isolated,
@@ -81,6 +89,10 @@ const ALL: [Fault; 21] = [
     Fault::ClockJump,
     Fault::ClocksJump,
     Fault::ClockDrift,
+    Fault::NewDisk,
+    Fault::Rot,
+    Fault::PutBack,
+    Fault::ClusterChange,
 ];
 
 /// The random faults of a run.
@@ -116,9 +128,11 @@ impl Plan {
         let c = &mut chance;
         let members = [1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7][index(c, 12)];
         let delay = if c.below(2) == 0 { Span::millis(1) } else { Span::micros(50) };
+        let spares = if c.below(4) == 0 { 1 + index(c, 3) } else { 0 };
         let clients = 1 + index(c, 4);
         let setup = Setup {
             members,
+            spares,
             clients,
             seed,
             order: if c.below(4) == 0 { Order::Fixed } else { Order::Rotating },

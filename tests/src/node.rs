@@ -9,7 +9,7 @@
 //! ```
 
 use crate::clock::LocalClock;
-use ftq_core::ids::{BootId, MemberId};
+use ftq_core::ids::{BootId, MemberId, StoreId};
 use ftq_core::machine::list::Lists;
 use ftq_core::replica::{Input, Options, Output, Replica};
 use ftq_core::store::Opened;
@@ -64,6 +64,20 @@ pub struct Node {
     /// Whether the processor is at work, and on how many inputs.
     pub(crate) busy: bool,
     working_on: usize,
+    /// Whether it is to run: a spare is not before it is told to, and who was removed is not any more.
+    pub(crate) enlisted: bool,
+    /// Whom a replica that joins knows; nobody knows it.
+    pub(crate) contact: Option<MemberId>,
+    /// The store that has forgotten something, until the cluster has admitted another one in its place.
+    pub(crate) forgotten: Option<StoreId>,
+    /// What its store has forgotten it could only be told by others.
+    pub(crate) is_behind: bool,
+    /// Since when its disk has not forgotten anything.
+    pub(crate) disk_since: Time,
+    /// It has said that its store is older than what others have heard.
+    pub(crate) is_older: bool,
+    /// A copy of its disk that somebody may put back.
+    pub(crate) copy: Option<Disk>,
     /// The moment at which its power is to be cut.
     pub(crate) armed: Option<Moment>,
     inbox: VecDeque<Input>,
@@ -113,6 +127,13 @@ impl Node {
             disk_troubles: 0,
             cpu_troubles: 0,
             wake_at: Time::NEVER,
+            enlisted: true,
+            contact: None,
+            forgotten: None,
+            is_behind: false,
+            disk_since: Time(0),
+            is_older: false,
+            copy: None,
             armed: None,
             busy: false,
             working_on: 0,

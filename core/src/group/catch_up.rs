@@ -23,6 +23,12 @@ const PIECES_ASKED: usize = 4;
 /// A download that gets no further for so long gives way to whatever snapshot is to be had.
 const PROGRESS_WITHIN: Span = Span::secs(1);
 
+/// For how long after a piece was asked for a snapshot is kept for whoever fetches it …
+const LENT: Span = Span::secs(1);
+
+/// … unless the log has grown by so much since: it has to be cut some time.
+const LENT_SLOTS: u64 = 1 << 20;
+
 /// After so long without an answer somebody is asked again.
 const ANSWER_WITHIN: Span = Span::millis(100);
 
@@ -62,7 +68,7 @@ impl CatchUp {
 impl Group {
     /// Asks for what others have committed and this replica has not, while it is in no view.
     pub(super) fn step_catch_up(&mut self, now: Time) {
-        let behind = |committed: Slot| committed > self.log.committed();
+        let complete = self.complete_to();
         if self.active || self.joining.is_some() {
             self.catch_up.asked = None;
             return;
@@ -71,20 +77,22 @@ impl Group {
             return;
         }
         let slow = self.catch_up.asked.take().map(|(member, _)| member);
-        let ahead =
-            self.detector.peers().filter(|(m, p)| self.detector.hears(now, *m) && behind(p.heartbeat.committed));
+        let ahead = self
+            .detector
+            .peers()
+            .filter(|(m, p)| self.detector.hears(now, *m) && p.heartbeat.whole && p.heartbeat.committed > complete);
         // Somebody else than the one who did not answer, if there is anybody.
         let Some((best, _)) = ahead.max_by_key(|(m, p)| (Some(*m) != slow, p.heartbeat.committed)) else { return };
         // Perhaps it has the log itself; if not, its offer has a download go on.
         self.catch_up.asked = Some((best, now));
-        self.note(MemberSet::of(best), Message::WantLog(self.log.committed().next()));
+        self.note(MemberSet::of(best), Message::WantLog(self.complete_to().next()));
     }
 
     fn ask(&mut self, now: Time, member: MemberId) {
         self.catch_up.asked = Some((member, now));
         let to = MemberSet::of(member);
         match &self.catch_up.download {
-            None => self.note(to, Message::WantLog(self.log.committed().next())),
+            None => self.note(to, Message::WantLog(self.complete_to().next())),
             Some(download) => {
                 let slot = download.slot;
                 let lacking = download.pieces.iter().enumerate().filter(|(_, piece)| piece.is_none());
@@ -99,7 +107,7 @@ impl Group {
 
     /// Somebody wants committed slots.
     pub(super) fn on_want_log(&mut self, from: MemberId, slot: Slot) {
-        if slot > self.log.committed() || slot == Slot(0) {
+        if slot > self.log.committed() || slot == Slot(0) || !self.is_whole() {
             return;
         }
         if slot > self.log.base() {
@@ -118,13 +126,32 @@ impl Group {
         if self.active || self.joining.is_some() {
             return;
         }
-        let committed = self.log.committed();
+        let committed = self.complete_to();
         let news: Vec<SlotRecord> = slots.into_iter().filter(|record| record.slot > committed).collect();
-        let Some(last) = news.last().map(|record| record.slot) else { return };
-        let start = self.log.digest_at(committed).unwrap_or_default();
+        if news.is_empty() {
+            return;
+        }
+        let log = self.hollow.as_ref().map_or(&self.log, |hollow| &hollow.rebuilt);
+        let start = log.digest_at(committed).unwrap_or_default();
         if chained(start, committed, &news).is_none() {
             return self.refuse("slots that do not chain onto what is committed here");
         }
+        if self.hollow.is_some() {
+            self.rebuild(now, &news);
+        } else {
+            self.extend(now, news);
+        }
+        self.catch_up.download = None;
+        self.catch_up.asked = None;
+        if self.detector.peer(from).is_some_and(|peer| peer.heartbeat.committed > self.complete_to()) {
+            self.ask(now, from);
+        }
+    }
+
+    /// Committed slots of another replica, which follow what is committed here, replace what stood there.
+    fn extend(&mut self, now: Time, news: Vec<SlotRecord>) {
+        let committed = self.log.committed();
+        let Some(last) = news.last().map(|record| record.slot) else { return };
         let known = |record: &SlotRecord| self.log.digest_at(record.slot) == Some(record.digest);
         let agreed = news.iter().take_while(|record| known(record)).last().map_or(committed, |record| record.slot);
         if last > agreed {
@@ -140,16 +167,11 @@ impl Group {
         let generation = self.generation;
         self.event(Event::CaughtUp { slots: news.len() as u64, upto: last });
         self.persist(now, Job::CatchUp { generation, slots: news });
-        self.catch_up.download = None;
-        self.catch_up.asked = None;
-        if self.detector.peer(from).is_some_and(|peer| peer.heartbeat.committed > last) {
-            self.ask(now, from);
-        }
     }
 
     /// The log is gone there, but a snapshot is to be had.
     pub(super) fn on_offer(&mut self, now: Time, from: MemberId, slot: Slot) {
-        if self.active || slot <= self.log.committed() {
+        if self.active || slot <= self.complete_to() {
             return;
         }
         let stale = |download: &Download| download.slot < slot || now.since(download.progress_at) > PROGRESS_WITHIN;
@@ -160,13 +182,12 @@ impl Group {
     }
 
     /// Somebody wants a piece of this replica's snapshot.
-    pub(super) fn on_want_piece(&mut self, from: MemberId, slot: Slot, index: u32) {
-        if slot == self.snapshot && !self.snapshot_is_durable {
-            // It can be read when it is durable; the asker asks again.
-        } else if slot == self.snapshot {
+    pub(super) fn on_want_piece(&mut self, now: Time, from: MemberId, slot: Slot, index: u32) {
+        if slot == self.offered {
+            self.wanted_at = Some(now);
             self.fetch(Fetch::Piece { slot, index }, from, Purpose::Piece(index));
-        } else if slot < self.snapshot {
-            self.note(MemberSet::of(from), Message::Offer(self.snapshot));
+        } else if slot < self.offered {
+            self.note(MemberSet::of(from), Message::Offer(self.offered));
         }
     }
 
@@ -203,15 +224,21 @@ impl Group {
         }
     }
 
+    /// Whether somebody is fetching the newest durable snapshot: another one would take it away.
+    pub(super) fn is_lending(&self, now: Time) -> bool {
+        let taken = self.log.delivered().0.saturating_sub(self.offered.0) < LENT_SLOTS;
+        taken && self.wanted_at.is_some_and(|at| now.since(at) < LENT)
+    }
+
     /// Whether a snapshot of another replica may become the base now.
     pub fn may_adopt(&self, snapshot: &Snapshot) -> bool {
-        !self.stopped && !self.active && self.joining.is_none() && snapshot.slot > self.log.committed()
+        !self.stopped && !self.active && self.joining.is_none() && snapshot.slot > self.complete_to()
     }
 
     /// If the own log holds all that a snapshot covers, and perhaps slots above it that others count on, it
     /// stays as it is: the snapshot only tells that so much of it is committed.
     pub fn confirm(&mut self, snapshot: &Snapshot) -> bool {
-        let holds = self.log.digest_at(snapshot.slot) == Some(snapshot.digest);
+        let holds = self.is_whole() && self.log.digest_at(snapshot.slot) == Some(snapshot.digest);
         if holds {
             self.log.commit(snapshot.slot);
             self.stated = self.stated.max(snapshot.slot);
@@ -222,15 +249,17 @@ impl Group {
     /// The machine was restored from this snapshot: it becomes the base of the log.
     pub fn adopt(&mut self, now: Time, snapshot: Snapshot) {
         assert!(self.may_adopt(&snapshot), "asked before the machine was restored");
-        self.log.rebase(&snapshot);
-        self.clock.anchor(now, snapshot.clock);
-        self.stated = snapshot.slot;
-        self.durable = snapshot.slot;
-        self.deliver_asked = snapshot.slot;
-        self.archived = snapshot.slot;
-        self.snapshot = snapshot.slot;
-        self.snapshot_is_durable = false;
-        self.state = snapshot.state;
+        let beyond = snapshot.slot > self.log.committed();
+        self.rebuild_from(&snapshot);
+        if beyond {
+            self.clock.anchor(now, snapshot.clock);
+            self.stated = snapshot.slot;
+            self.durable = self.log.end();
+            self.deliver_asked = snapshot.slot;
+            self.archived = snapshot.slot;
+            self.snapshot = snapshot.slot;
+            self.state = snapshot.state;
+        }
         self.positions.clone_from(&snapshot.positions);
         // RULES S2: what the snapshot orders must not be submitted again.
         let me = self.options.me;
@@ -259,7 +288,7 @@ impl Group {
             }
             // It is gone here: there is a newer snapshot.
             (Fetched::Slots(_) | Fetched::Piece(_), Purpose::Tail(_) | Purpose::Log | Purpose::Piece(_)) => {
-                return self.note(MemberSet::of(to), Message::Offer(self.snapshot));
+                return self.note(MemberSet::of(to), Message::Offer(self.offered));
             }
         };
         self.out.push_back(Output::Stream { to, message });
@@ -267,9 +296,7 @@ impl Group {
 
     /// This replica's own snapshot is durable.
     pub(super) fn on_snapshotted(&mut self, now: Time, slot: Slot) {
-        if slot == self.snapshot {
-            self.snapshot_is_durable = true;
-        }
+        self.offered = self.offered.max(slot);
         self.compare_state(now);
     }
 
@@ -284,13 +311,15 @@ impl Group {
             let there = self.detector.peers().filter(|(_, p)| p.heartbeat.snapshot == slot);
             there.filter(|(_, p)| (p.heartbeat.state == state) == same).map(|(m, _)| m).collect()
         };
-        if self.configuration.is_quorum(at_slot(false)) {
+        let electorate = self.log.electorate();
+        let admitted = self.admitted(now, electorate);
+        if electorate.is_quorum(at_slot(false).intersection(admitted)) {
             return self.stop("its state differs from that of a quorum");
         }
         let below = Slot(slot.0.saturating_sub(self.options.log_keep) + 1);
         let is_new = below > self.cut_below && below <= self.archived;
-        let agreed = self.configuration.is_quorum(at_slot(true).with(self.options.me));
-        if self.snapshot_is_durable && agreed && is_new {
+        let agreed = electorate.is_quorum(at_slot(true).with(self.options.me).intersection(admitted));
+        if self.offered == slot && agreed && is_new {
             self.cut_below = below;
             self.persist(now, Job::Cut { below });
         }

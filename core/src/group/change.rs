@@ -3,13 +3,14 @@
 //! A ballot has one outcome: any change of mind takes a new ballot (RULES S3). Nothing is promised by a
 //! question, and no ballot is raised before a quorum has said that it misses the view too (RULES L1).
 
+use crate::electorate::Electorate;
 use crate::ids::{Ballot, Configuration, MemberId, MemberSet, Participant, Seat, View};
 use crate::replica::Event;
 use crate::time::{Span, Time};
 use alloc::vec::Vec;
 
 use super::message::{Install, Message, Opinion, Promise, Question};
-use super::{Group, clique};
+use super::{Group, clique, marks};
 
 /// How many committed slots a member may lack and still be taken into a view: it fetches them while the
 /// others wait for it.
@@ -82,11 +83,14 @@ impl Group {
                 if now.since(*since) > timing.failure.part(2) {
                     return self.give_up(now);
                 }
-                if self.configuration.may_form_view(*agrees) {
-                    return self.propose(now);
-                }
-                if now >= *again {
+                let (agrees, due) = (*agrees, now >= *again);
+                if due {
                     *again = now + timing.repeat;
+                }
+                let electorate = self.log.electorate();
+                if electorate.may_form_view(agrees.intersection(self.admitted(now, electorate))) {
+                    self.propose(now);
+                } else if due {
                     self.note(peers, Message::Question(question));
                 }
             }
@@ -106,7 +110,7 @@ impl Group {
                 let quorum = quorum_at.is_some_and(|at| now.since(at) >= timing.failure.part(4));
                 if now >= *again {
                     *again = now + timing.repeat.times(2);
-                    self.note(peers.minus(answered), Message::Prepare(ballot));
+                    self.ask_for_promises(peers.minus(answered), ballot);
                 }
                 // Who can't do the work of a view is not waited for, however well it is heard (RULES L2).
                 let able = peers.iter().filter(|m| self.detector.is_fit(now, *m)).collect();
@@ -146,9 +150,6 @@ impl Group {
 
     /// Somebody asks whether this replica would go along with a view change.
     pub(super) fn on_question(&mut self, now: Time, from: MemberId, question: &Question) {
-        if !self.votes() {
-            return;
-        }
         let agrees = self.agrees(now, from, question);
         if agrees && matches!(self.change, Change::Asking { .. }) && from < self.options.me {
             // One proposer is enough; the lower one goes first.
@@ -179,7 +180,7 @@ impl Group {
         }
         answers.push((from, promise));
         let answered = answers.iter().map(|(m, _)| *m).collect();
-        if self.configuration.is_quorum(answered) && quorum_at.is_none() {
+        if self.log.electorate().is_quorum(answered) && quorum_at.is_none() {
             *quorum_at = Some(now);
         }
         self.step_change(now);
@@ -239,6 +240,9 @@ impl Group {
         if !inside {
             return false;
         }
+        if self.view_is_over() {
+            return true;
+        }
         if !question.missing.is_empty() {
             return !question.missing.intersection(missing).is_empty();
         }
@@ -272,9 +276,24 @@ impl Group {
             quorum_at: None,
             again: now + self.options.timing.repeat.times(2),
         };
-        self.note(self.peers(), Message::Prepare(ballot));
+        self.ask_for_promises(self.peers(), ballot);
         let own = self.own_promise(now, ballot);
         self.on_promise(now, self.options.me, own);
+    }
+
+    /// Asks for promises, in the name of the newest electorate that is known: who has just come into it may
+    /// not know so.
+    fn ask_for_promises(&mut self, to: MemberSet, ballot: Ballot) {
+        let electorate = match &self.change {
+            Change::Preparing { answers, .. } => judged(answers, self.options.me).map(|(donor, _)| &donor.electorate),
+            Change::Idle
+            | Change::Asking { .. }
+            | Change::Promising { .. }
+            | Change::Gathering { .. }
+            | Change::Installing { .. } => None,
+        };
+        let electorate = electorate.unwrap_or(self.log.electorate()).clone();
+        self.note(to.union(electorate.set()), Message::Prepare(ballot, electorate));
     }
 
     /// Enough have promised: choose the donor and the members, if the answers allow it.
@@ -295,16 +314,17 @@ impl Group {
     fn outcome(&self, now: Time, ballot: Ballot, answers: &[(MemberId, Promise)]) -> Option<Install> {
         let me = self.options.me;
         let (donor, standing) = judged(answers, me)?;
-        let configuration = &donor.configuration;
+        let electorate = &donor.electorate;
         let voters: MemberSet = standing.iter().map(|(m, _)| *m).collect();
-        let enough = |set: MemberSet| configuration.may_form_view(set);
+        let enough = |set: MemberSet| electorate.may_form_view(set);
         if !enough(voters) || !voters.contains(me) {
             return None;
         }
         let committed = standing.iter().map(|(_, p)| p.committed).max()?.min(donor.end);
         let near = |p: &Promise| p.committed.0.saturating_add(JOIN_SLOTS) >= committed.0;
         let fit = |m: MemberId| m == me || self.detector.is_fit(now, m);
-        let candidates: MemberSet = standing.iter().filter(|(m, p)| near(p) && fit(*m)).map(|(m, _)| *m).collect();
+        let candidates: MemberSet =
+            standing.iter().filter(|(m, p)| p.whole && near(p) && fit(*m)).map(|(m, _)| *m).collect();
         let current = self.view().set();
         let held_back =
             candidates.iter().filter(|m| !current.contains(*m) && self.detector.is_held_back(now, *m)).collect();
@@ -318,18 +338,18 @@ impl Group {
         let taken = standing.iter().filter(|(m, _)| members.contains(*m));
         let mut participants: Vec<Participant> = taken.map(|answer| participant(answer)).collect();
         participants.sort_unstable_by_key(|p| p.member);
-        let configuration = if configuration.is_founding() {
+        let electorate = if electorate.is_founding() {
             let seat = |p: &Participant| Seat { member: p.member, store: Some(p.store) };
-            Configuration { number: 1, seats: participants.iter().map(seat).collect() }
+            Electorate::of(Configuration { number: 1, seats: participants.iter().map(seat).collect() })
         } else {
-            configuration.clone()
+            electorate.clone()
         };
         let finds_slow = |m: MemberId| standing.iter().filter(|(_, p)| p.slow.contains(m)).count();
         let slow = members.iter().filter(|m| finds_slow(*m) * 2 > standing.len()).collect();
         let ring = self.ring_without(members, slow).iter().collect();
         Some(Install {
             view: View { ballot, members: participants, ring },
-            configuration,
+            electorate,
             log_view: donor.log_view,
             end: donor.end,
             digest: donor.digest,
@@ -338,13 +358,15 @@ impl Group {
     }
 }
 
-/// The donor, and the answers that count: all are held against the donor's configuration (RULES S6).
+/// The donor, and the answers that count: all are held against the donor's electorate (RULES S6), and none
+/// counts of a store that has shown more before than it does now (RULES S13).
 fn judged(answers: &[(MemberId, Promise)], me: MemberId) -> Option<(&Promise, Vec<&(MemberId, Promise)>)> {
-    let mut standing: Vec<&(MemberId, Promise)> = answers.iter().collect();
+    let is_older = |p: &Promise| answers.iter().any(|(_, w)| marks::is_older(&w.heard, p.store, p.boot, p.shown));
+    let mut standing: Vec<&(MemberId, Promise)> = answers.iter().filter(|(_, p)| !is_older(p)).collect();
     loop {
         let (member, donor) = standing.iter().max_by_key(|(m, p)| (p.log_view, p.end, *m == me))?;
-        if donor.configuration.seats(*member, donor.store) {
-            standing.retain(|(m, p)| donor.configuration.seats(*m, p.store));
+        if donor.electorate.admits(*member, donor.store) {
+            standing.retain(|(m, p)| donor.electorate.admits(*m, p.store));
             return Some((donor, standing));
         }
         standing.retain(|(m, _)| m != member);

@@ -1,7 +1,7 @@
 //! The bytes of a slot: which requests it orders, and their bodies.
 //!
 //! `count of ranges, { origin, first number, count }, { length, body }`. The bodies follow in the order
-//! of the ranges. The same requests give the same bytes on every replica, so a digest stands for them.
+//! of the ranges. A slot without ranges may hold a [`Notice`] instead. The same requests give the same bytes on every replica, so a digest stands for them.
 
 use crate::ids::{Ballot, ClusterId, Digest, MEMBERS_MAX, MemberId, Slot};
 use crate::time::SlotClock;
@@ -9,6 +9,8 @@ use crate::wire::{Malformed, Reader, Writer};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
+
+use super::notice::Notice;
 
 /// The most requests that a slot may order: a session is named by its slot and 16 bits of position.
 const REQUESTS_MAX: u64 = 1 << 16;
@@ -75,6 +77,9 @@ pub fn requests(content: &Bytes) -> Result<Requests, Malformed> {
             return Err(Malformed);
         }
         *range = Some(next);
+    }
+    if n == 0 && bodies.remaining() > 0 {
+        Notice::decode(&mut bodies)?;
     }
     Ok(Requests { ranges, at: 0, taken: 0, bodies })
 }

@@ -51,13 +51,8 @@ pub struct Detector {
 
 impl Detector {
     /// Nothing is known yet.
-    pub fn new(timing: Timing, peers: MemberSet) -> Detector {
-        Detector {
-            timing,
-            quarrels: 0,
-            quarrel_at: Time(0),
-            peers: peers.iter().map(|member| (member, Peer::default())).collect(),
-        }
+    pub fn new(timing: Timing) -> Detector {
+        Detector { timing, quarrels: 0, quarrel_at: Time(0), peers: Vec::new() }
     }
 
     /// Takes in what link knows now.
@@ -80,6 +75,16 @@ impl Detector {
                 }
             }
         }
+    }
+
+    /// These are talked to from now on.
+    pub fn meet(&mut self, peers: MemberSet) {
+        for member in peers.iter() {
+            if self.peer(member).is_none() {
+                self.peers.push((member, Peer::default()));
+            }
+        }
+        self.peers.sort_unstable_by_key(|(member, _)| *member);
     }
 
     /// A boot was believed.

@@ -23,6 +23,12 @@ impl Group {
             MemberSet::EMPTY
         };
         let heartbeat = Heartbeat {
+            store: self.store,
+            shown: self.shown,
+            mark: self.own_mark(),
+            configuration: self.log.electorate().sealed.number,
+            seated: self.was_seated,
+            whole: self.is_whole(),
             view: self.view().ballot,
             active: self.active,
             open: self.opened,
@@ -48,7 +54,9 @@ impl Group {
             // Whoever is in that view has promised it, and this replica has not: it was left out.
             self.leave_view();
         }
+        self.hear_mark(from, heartbeat.store, heartbeat.shown, heartbeat.mark);
         self.detector.heartbeat(now, from, heartbeat, self.log.committed());
+        self.tell_if_removed(now, from);
         self.compare_state(now);
     }
 

@@ -5,6 +5,7 @@
 //! - an install is executed only under a durable promise of exactly its ballot, over a lower log view
 //!   (RULES S3); a member keeps only what agrees with the donor's log by chained digest (RULES S11).
 
+use crate::electorate::Electorate;
 use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot, View};
 use crate::replica::Event;
 use crate::store::{Fetch, Generation, Job, JobId, SlotRecord};
@@ -47,11 +48,11 @@ impl Joining {
 
 impl Group {
     /// Somebody wants a promise.
-    pub(super) fn on_prepare(&mut self, now: Time, from: MemberId, ballot: Ballot) {
+    pub(super) fn on_prepare(&mut self, now: Time, from: MemberId, ballot: Ballot, electorate: &Electorate) {
         if ballot.proposer != Some(from) {
             return self.refuse("prepare of another's ballot");
         }
-        if !self.votes() {
+        if !self.may_promise(now, ballot, electorate) {
             return;
         }
         self.raise_highest(ballot);
@@ -69,6 +70,22 @@ impl Group {
         } else if ballot < accepted {
             self.note(MemberSet::of(from), Message::Outbid(accepted));
         }
+    }
+
+    /// Whether this store may promise at all. A store that has never promised anything begins above all that
+    /// a quorum with it has heard of: a view without it has committed its admission (RULES S7).
+    fn may_promise(&self, now: Time, ballot: Ballot, electorate: &Electorate) -> bool {
+        let me = self.options.me;
+        if electorate.is_founding() {
+            return self.votes();
+        }
+        let own = self.log.electorate();
+        let asked = electorate.admits(me, self.store) || (!own.is_founding() && own.admits(me, self.store));
+        if !self.promise.is_none() || self.promising.is_some() {
+            return asked;
+        }
+        let heard: MemberSet = electorate.set().iter().filter(|m| self.detector.fresh(now, *m).is_some()).collect();
+        asked && electorate.is_quorum(heard.with(me)) && ballot >= self.highest
     }
 
     /// Promises `ballot`: stops at once, and hands the promise to the store behind all slots.
@@ -125,7 +142,10 @@ impl Group {
             committed: self.log.committed(),
             store: self.store,
             boot: self.boot,
-            configuration: self.configuration.clone(),
+            shown: self.shown,
+            heard: self.heard_marks(),
+            electorate: self.log.electorate().clone(),
+            whole: self.is_whole(),
             hears: self.detector.heard(now),
             slow: self.last_slow,
         }
@@ -150,12 +170,15 @@ impl Group {
             return self.refuse("install of a view without this boot");
         }
         let (members, ring) = (&install.view.members, &install.view.ring);
-        let seated = members.iter().all(|p| install.configuration.seats(p.member, p.store));
+        let seated = members.iter().all(|p| install.electorate.admits(p.member, p.store));
         if !seated || ring.is_empty() || ring.iter().any(|m| install.view.participant(*m).is_none()) {
             return self.refuse("install of a view that makes no sense");
         }
         if install.end < self.log.committed() {
             return self.refuse("install of a log that ends below what is committed here");
+        }
+        if !self.is_whole() {
+            return self.refuse("install at a replica that is not whole");
         }
         if self.joining.is_none() {
             self.join(now, install, from);
@@ -250,7 +273,7 @@ impl Group {
         let job = Job::Install {
             generation: self.generation,
             view: install.view.clone(),
-            configuration: install.configuration.clone(),
+            configuration: install.electorate.sealed.clone(),
             keep: install_keep,
             slots: slots.into_iter().filter(|r| r.slot > install_keep).collect(),
         };
@@ -276,7 +299,11 @@ impl Group {
         }
         self.log.commit(install.committed.min(self.log.end()));
         self.stated = self.stated.max(self.log.committed());
-        self.configuration = install.configuration;
+        if *self.log.electorate() != install.electorate {
+            // It is the first one, which no slot of this log says so far.
+            self.log.configure(install.electorate.sealed.clone());
+        }
+        self.electorate = install.electorate;
         self.durable = install.end;
         self.installed_at = now;
         self.opened = false;
@@ -318,7 +345,7 @@ impl Group {
             self.detector.dropped(now, member);
         }
         // Passed by is who could have come in, and did not answer.
-        let strangers = self.configuration.set().minus(view).minus(former.set()).without(me);
+        let strangers = self.admitted(now, self.log.electorate()).minus(view).minus(former.set()).without(me);
         let passed: MemberSet = strangers.iter().filter(|m| self.may_join(now, *m)).collect();
         for member in passed.iter() {
             self.detector.dropped(now, member);

@@ -3,12 +3,14 @@
 //! Always: `base <= delivered <= committed <= end`, the slots rise by one from `base + 1`, and each
 //! digest chains onto the one before it. What is committed is never cut.
 
-use crate::ids::{ClusterId, Digest, Slot};
+use crate::ids::{ClusterId, Configuration, Digest, MemberId, Slot, StoreId};
 use crate::store::{SlotRecord, Snapshot};
 use crate::time::SlotClock;
 use alloc::collections::VecDeque;
 
 use super::content;
+use super::notice::Notices;
+use crate::electorate::Electorate;
 
 /// How many delivered slots stay in memory, for members that are a little behind.
 const KEPT_SLOTS: usize = 1_024;
@@ -26,11 +28,12 @@ pub struct Log {
     bytes: usize,
     committed: Slot,
     delivered: Slot,
+    notices: Notices,
 }
 
 impl Log {
     /// The log of a cluster before its first slot.
-    pub fn new(cluster: ClusterId) -> Log {
+    pub fn new(cluster: ClusterId, configuration: Configuration) -> Log {
         Log {
             base: Slot(0),
             base_digest: content::genesis(cluster),
@@ -39,25 +42,40 @@ impl Log {
             bytes: 0,
             committed: Slot(0),
             delivered: Slot(0),
+            notices: Notices::new(configuration),
         }
     }
 
-    /// Starts over behind a snapshot.
+    /// Starts over behind a snapshot. Of the slots above it those stay that chain onto it.
     pub fn rebase(&mut self, snapshot: &Snapshot) {
         assert!(snapshot.slot >= self.committed, "a snapshot never takes back what is committed");
-        self.slots.clear();
-        self.bytes = 0;
+        let chains = self.digest_at(snapshot.slot) == Some(snapshot.digest);
+        self.slots.retain(|record| chains && record.slot > snapshot.slot);
+        self.bytes = self.slots.iter().map(|record| record.content.len()).sum();
         self.base = snapshot.slot;
         self.base_digest = snapshot.digest;
         self.base_clock = snapshot.clock;
         self.committed = snapshot.slot;
         self.delivered = snapshot.slot;
+        self.configure(snapshot.configuration.clone());
+    }
+
+    /// What lies below the base ends with this clock.
+    pub fn follow(&mut self, clock: SlotClock) {
+        self.base_clock = clock;
+    }
+
+    /// The slots that are held do not say what the configuration is: it is this one.
+    pub fn configure(&mut self, configuration: Configuration) {
+        self.notices = Notices::new(configuration);
+        self.slots.iter().for_each(|record| self.notices.push(record.slot, &record.content));
     }
 
     /// Appends the next slot.
     pub fn push(&mut self, record: SlotRecord) {
         assert_eq!(record.slot, self.end().next(), "the log has no holes");
         self.bytes += record.content.len();
+        self.notices.push(record.slot, &record.content);
         self.slots.push_back(record);
     }
 
@@ -71,6 +89,7 @@ impl Log {
                 cut += 1;
             }
         }
+        self.notices.truncate(keep);
         cut
     }
 
@@ -85,6 +104,7 @@ impl Log {
         if self.delivered == self.committed {
             return None;
         }
+        self.notices.settle(self.delivered);
         self.delivered = self.delivered.next();
         self.get(self.delivered).cloned()
     }
@@ -150,6 +170,21 @@ impl Log {
     pub fn from(&self, from: Slot) -> impl Iterator<Item = &SlotRecord> {
         let skip = usize::try_from(from.0.saturating_sub(self.base.0 + 1)).unwrap_or(usize::MAX);
         self.slots.iter().skip(skip)
+    }
+
+    /// The electorate by the whole log.
+    pub fn electorate(&self) -> &Electorate {
+        self.notices.now()
+    }
+
+    /// Whether some configuration that this log has proven has a seat for this store.
+    pub fn has_seated(&self, member: MemberId, store: StoreId) -> bool {
+        self.notices.sealed().any(|sealed| !sealed.is_founding() && sealed.seats(member, store))
+    }
+
+    /// The electorate by the slots up to this one, which is not below the last one delivered.
+    pub fn electorate_at(&self, slot: Slot) -> Electorate {
+        self.notices.at(slot)
     }
 
     /// Bytes of the slots that are not committed.

@@ -11,8 +11,11 @@
 #[cfg(test)]
 mod tests;
 
-use crate::ids::{Ballot, BootId, Configuration, Digest, MEMBERS_MAX, MemberId, MemberSet, Slot, StoreId, View};
-use crate::store::{Position, SlotRecord, Snapshot};
+use super::admission::ClusterChange;
+use super::notice::Notice;
+use crate::electorate::Electorate;
+use crate::ids::{Ballot, BootId, Digest, MEMBERS_MAX, MemberId, MemberSet, Slot, StoreId, View};
+use crate::store::{Heard, Mark, Position, SlotRecord, Snapshot};
 use crate::time::SlotClock;
 use crate::wire::{Malformed, Reader, Writer};
 use alloc::vec::Vec;
@@ -20,6 +23,10 @@ use bytes::Bytes;
 
 /// The most slots that one stream message may carry.
 pub const SLOTS_PER_MESSAGE_MAX: usize = 4_096;
+
+/// The most stores whose marks a promise names: those of a cluster,
+/// with one more while it changes, in two boots each.
+pub const HEARD_MAX: usize = 2 * (MEMBERS_MAX + 1);
 
 /// The most origins whose positions a snapshot may name: more than there are member ids.
 const POSITIONS_MAX: usize = 64;
@@ -53,11 +60,25 @@ pub struct Sequence {
     pub digest: Digest,
     /// How many further requests of which origin, by rising id.
     pub takes: Vec<(MemberId, u64)>,
+    /// What it says instead, if it orders no requests.
+    pub notice: Option<Notice>,
 }
 
 /// What a replica says of itself all the time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heartbeat {
+    /// Its store.
+    pub store: StoreId,
+    /// What that showed when it was opened.
+    pub shown: Mark,
+    /// What it has said so far of what is durable there. The ordinal is that of `shown`.
+    pub mark: Mark,
+    /// The number of the configuration that its log has proven.
+    pub configuration: u64,
+    /// Whether its store has had a seat.
+    pub seated: bool,
+    /// Whether its log and its state are all there: else it is no candidate for a view.
+    pub whole: bool,
     /// Its log view.
     pub view: Ballot,
     /// Whether it takes part in that view: it is named in it and has promised nothing higher.
@@ -127,8 +148,14 @@ pub struct Promise {
     pub store: StoreId,
     /// Its boot.
     pub boot: BootId,
-    /// The configuration that its log holds.
-    pub configuration: Configuration,
+    /// What the store showed when it was opened.
+    pub shown: Mark,
+    /// The highest marks that it has heard from other stores.
+    pub heard: Vec<Heard>,
+    /// The electorate by its log.
+    pub electorate: Electorate,
+    /// Whether its log and its state are all there.
+    pub whole: bool,
     /// Whom it hears.
     pub hears: MemberSet,
     /// Whose turns it finds slow.
@@ -140,8 +167,8 @@ pub struct Promise {
 pub struct Install {
     /// The view.
     pub view: View,
-    /// The cluster as of this view.
-    pub configuration: Configuration,
+    /// What the quorums of this view are counted against: the electorate by the adopted log.
+    pub electorate: Electorate,
     /// The log view of the donor.
     pub log_view: Ballot,
     /// The end of the adopted log.
@@ -167,8 +194,8 @@ pub enum Message {
     Question(Question),
     /// Note.
     Opinion(Opinion),
-    /// Note: promise this ballot.
-    Prepare(Ballot),
+    /// Note: promise this ballot. It is asked of these.
+    Prepare(Ballot, Electorate),
     /// Note.
     Promise(Promise),
     /// Note: a ballot was refused, this higher one stands.
@@ -193,6 +220,12 @@ pub enum Message {
     AskRead(u64, Ballot),
     /// Note: it stands; durable up to there. (nonce, slot)
     ReadMark(u64, Slot),
+    /// Note: the cluster is to be changed like this, if this is the number of its configuration.
+    WantChange(u64, ClusterChange),
+    /// Note: this store has no seat in the configuration with this number, which is proven.
+    Removed(StoreId, u64),
+    /// Note: this store has shown more before.
+    Older(StoreId),
 }
 
 impl Message {
@@ -205,11 +238,23 @@ impl Message {
                 for (origin, count) in &s.takes {
                     w.member(*origin).u64(*count);
                 }
-                w
+                match &s.notice {
+                    None => w.u8(0),
+                    Some(notice) => {
+                        notice.encode(w);
+                        w
+                    }
+                }
             }
             Message::Begin(ballot) => w.u8(3).ballot(*ballot),
             Message::Heartbeat(h) => w
                 .u8(4)
+                .raw(&h.store.0)
+                .mark(&h.shown)
+                .mark(&h.mark)
+                .u64(h.configuration)
+                .u8(u8::from(h.seated))
+                .u8(u8::from(h.whole))
                 .ballot(h.view)
                 .u8(u8::from(h.active))
                 .u8(u8::from(h.open))
@@ -226,24 +271,13 @@ impl Message {
                 w.u8(5).u64(q.nonce).ballot(q.view).members(q.missing).members(q.proposed).members(q.slow)
             }
             Message::Opinion(o) => w.u8(6).u64(o.nonce).u8(u8::from(o.agrees)).ballot(o.highest),
-            Message::Prepare(ballot) => w.u8(7).ballot(*ballot),
-            Message::Promise(p) => w
-                .u8(8)
-                .ballot(p.ballot)
-                .ballot(p.log_view)
-                .slot(p.end)
-                .digest(p.digest)
-                .slot(p.committed)
-                .raw(&p.store.0)
-                .raw(&p.boot.0)
-                .configuration(&p.configuration)
-                .members(p.hears)
-                .members(p.slow),
+            Message::Prepare(ballot, electorate) => w.u8(7).ballot(*ballot).electorate(electorate),
+            Message::Promise(p) => write_promise(w.u8(8), p),
             Message::Outbid(ballot) => w.u8(9).ballot(*ballot),
             Message::Install(i) => w
                 .u8(10)
                 .view(&i.view)
-                .configuration(&i.configuration)
+                .electorate(&i.electorate)
                 .ballot(i.log_view)
                 .slot(i.end)
                 .digest(i.digest)
@@ -259,6 +293,12 @@ impl Message {
             }
             Message::AskRead(nonce, ballot) => w.u8(18).u64(*nonce).ballot(*ballot),
             Message::ReadMark(nonce, slot) => w.u8(19).u64(*nonce).slot(*slot),
+            Message::WantChange(number, change) => {
+                w.u8(20).u64(*number);
+                change.encode(w)
+            }
+            Message::Removed(store, number) => w.u8(21).raw(&store.0).u64(*number),
+            Message::Older(store) => w.u8(22).raw(&store.0),
         };
     }
 
@@ -272,9 +312,16 @@ impl Message {
                 clock: SlotClock(r.u64()?),
                 digest: r.digest()?,
                 takes: read_takes(&mut r)?,
+                notice: Notice::decode_any(&mut r)?,
             }),
             3 => Message::Begin(r.ballot()?),
             4 => Message::Heartbeat(Heartbeat {
+                store: StoreId(r.array()?),
+                shown: r.mark()?,
+                mark: r.mark()?,
+                configuration: r.u64()?,
+                seated: r.u8()? != 0,
+                whole: r.u8()? != 0,
                 view: r.ballot()?,
                 active: r.u8()? != 0,
                 open: r.u8()? != 0,
@@ -296,23 +343,12 @@ impl Message {
                 slow: r.members()?,
             }),
             6 => Message::Opinion(Opinion { nonce: r.u64()?, agrees: r.u8()? != 0, highest: r.ballot()? }),
-            7 => Message::Prepare(r.ballot()?),
-            8 => Message::Promise(Promise {
-                ballot: r.ballot()?,
-                log_view: r.ballot()?,
-                end: r.slot()?,
-                digest: r.digest()?,
-                committed: r.slot()?,
-                store: StoreId(r.array()?),
-                boot: BootId(r.array()?),
-                configuration: r.configuration()?,
-                hears: r.members()?,
-                slow: r.members()?,
-            }),
+            7 => Message::Prepare(r.ballot()?, r.electorate()?),
+            8 => Message::Promise(read_promise(&mut r)?),
             9 => Message::Outbid(r.ballot()?),
             10 => Message::Install(Install {
                 view: r.view()?,
-                configuration: r.configuration()?,
+                electorate: r.electorate()?,
                 log_view: r.ballot()?,
                 end: r.slot()?,
                 digest: r.digest()?,
@@ -327,6 +363,9 @@ impl Message {
             17 => Message::Piece(read_head(&mut r)?, index(&mut r)?, index(&mut r)?, r.bytes()?),
             18 => Message::AskRead(r.u64()?, r.ballot()?),
             19 => Message::ReadMark(r.u64()?, r.slot()?),
+            20 => Message::WantChange(r.u64()?, ClusterChange::decode(&mut r)?),
+            21 => Message::Removed(StoreId(r.array()?), r.u64()?),
+            22 => Message::Older(StoreId(r.array()?)),
             kind => return Err(Unread::Unknown(kind)),
         })
     }
@@ -338,6 +377,38 @@ fn records<'w>(w: &'w mut Writer, slots: &[SlotRecord]) -> &'w mut Writer {
         w.record(record);
     }
     w
+}
+
+fn write_promise<'w>(w: &'w mut Writer, p: &Promise) -> &'w mut Writer {
+    w.ballot(p.ballot).ballot(p.log_view).slot(p.end).digest(p.digest).slot(p.committed);
+    w.raw(&p.store.0).raw(&p.boot.0).mark(&p.shown).u64(p.heard.len() as u64);
+    for heard in &p.heard {
+        w.raw(&heard.store.0).raw(&heard.boot.0).mark(&heard.mark);
+    }
+    w.electorate(&p.electorate).u8(u8::from(p.whole)).members(p.hears).members(p.slow)
+}
+
+fn read_promise(r: &mut Reader) -> Result<Promise, Malformed> {
+    Ok(Promise {
+        ballot: r.ballot()?,
+        log_view: r.ballot()?,
+        end: r.slot()?,
+        digest: r.digest()?,
+        committed: r.slot()?,
+        store: StoreId(r.array()?),
+        boot: BootId(r.array()?),
+        shown: r.mark()?,
+        heard: read_heard(r)?,
+        electorate: r.electorate()?,
+        whole: r.u8()? != 0,
+        hears: r.members()?,
+        slow: r.members()?,
+    })
+}
+
+fn read_heard(r: &mut Reader) -> Result<Vec<Heard>, Malformed> {
+    let n = r.count(HEARD_MAX)?;
+    (0..n).map(|_| Ok(Heard { store: StoreId(r.array()?), boot: BootId(r.array()?), mark: r.mark()? })).collect()
 }
 
 fn write_head<'w>(w: &'w mut Writer, head: &Snapshot) -> &'w mut Writer {

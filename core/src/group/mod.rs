@@ -14,34 +14,46 @@
 //!
 //! A command is opaque bytes here, and a message to a peer is a value: link makes packets of it.
 
+pub mod admission;
 pub mod clique;
 pub mod clock;
 pub mod content;
 pub mod detector;
 pub mod log;
 pub mod message;
+pub mod notice;
 pub mod order;
 pub mod own;
 pub mod turns;
 
+mod acquaintance;
 mod catch_up;
 mod change;
 mod heartbeat;
+mod hollow;
+mod interface;
 mod join;
+mod look;
+mod marks;
 mod reads;
+mod routing;
 mod slots;
 mod suspicion;
 #[cfg(test)]
 mod tests;
 mod timing;
 
+pub use interface::{Delivery, Mesh, Options, Output};
 pub use timing::Timing;
 
 use crate::chance::Chance;
-use crate::ids::{Ballot, BootId, ClusterId, Configuration, Digest, MemberId, MemberSet, Slot, StoreId, View};
-use crate::replica::{Event, FetchId, Order};
-use crate::store::{Fetch, Generation, Job, JobId, Opened, Position, Report, SlotRecord, Snapshot};
+use crate::electorate::Electorate;
+use crate::ids::{Ballot, BootId, Configuration, Digest, MemberId, MemberSet, Slot, StoreId};
+use crate::replica::{Event, FetchId};
+use crate::store::{Condition, Fetch, Generation, Job, JobId, Mark, Opened, Position, Report, SlotRecord, Snapshot};
 use crate::time::{SlotClock, Span, Time};
+use acquaintance::Acquaintance;
+use admission::Wanted;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -49,8 +61,10 @@ use catch_up::{CatchUp, Purpose};
 use change::Change;
 use clock::Clock;
 use detector::Detector;
+use hollow::Hollow;
 use join::Joining;
 use log::Log;
+use marks::Marks;
 use message::Message;
 use order::Ordering;
 use own::{Own, Token};
@@ -58,108 +72,29 @@ use reads::Reads;
 use turns::Turns;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What group wants to know of link.
-pub trait Mesh {
-    /// When the last packet of this member came.
-    fn heard_at(&self, member: MemberId) -> Option<Time>;
-    /// Since when there is a hole in what this member sent.
-    fn gap_since(&self, member: MemberId) -> Option<Time>;
-    /// When its last full-size packet came.
-    fn full_size_at(&self, member: MemberId) -> Option<Time>;
-}
-
-/// Something that group wants done.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// A new view: its broadcast streams begin.
-    Enter {
-        /// The tag of its streams.
-        epoch: u64,
-        /// The members.
-        members: MemberSet,
-    },
-    /// Out of the view: no packet may name it any more, since the marks on it are not about it.
-    Leave,
-    /// To every member of the view, reliable and in order.
-    Broadcast(Message),
-    /// To these, once.
-    Note {
-        /// The receivers.
-        to: MemberSet,
-        /// What.
-        message: Message,
-        /// Whether to fill the datagram up, to probe the path.
-        padded: bool,
-    },
-    /// To one, reliable and in order.
-    Stream {
-        /// The receiver.
-        to: MemberId,
-        /// What.
-        message: Message,
-    },
-    /// Tell these the marks soon.
-    Nudge(MemberSet),
-    /// Something that these have broadcast is missing here, and waited for.
-    Hasten(MemberSet),
-    /// For the store.
-    Persist {
-        /// Its number.
-        id: JobId,
-        /// The job.
-        job: Job,
-    },
-    /// Have the store read something.
-    Fetch {
-        /// Comes back with the answer.
-        id: FetchId,
-        /// What to read.
-        fetch: Fetch,
-    },
-    /// A snapshot of another replica is here: restore it, then say [`Group::adopt`].
-    Restore(Snapshot),
-    /// Everything that these reads must see is delivered.
-    ReadReady(Vec<Token>),
-    /// The answers to these own requests are in a snapshot; nobody here has seen them.
-    Missed(Vec<Token>),
-    /// For whoever watches.
-    Event(Event),
-}
-
-/// A committed slot, in order.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    /// The slot.
-    pub record: SlotRecord,
-    /// The log view in which it was found committed; `None` if that was said by another replica or the store.
-    pub view: Option<Ballot>,
-}
-
-/// What a group is told once.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// This member.
-    pub me: MemberId,
-    /// The cluster.
-    pub cluster: ClusterId,
-    /// The members as configured; it counts until a first view has formed.
-    pub founding: MemberSet,
-    /// Who takes turns.
-    pub order: Order,
-    /// How many delivered slots below the newest snapshot are not cut; the store may keep more.
-    pub log_keep: u64,
-    /// The spans to go by.
-    pub timing: Timing,
-}
-
 /// One member's share in the order.
 #[derive(Debug)]
 pub struct Group {
     options: Options,
     boot: BootId,
     store: StoreId,
+    shown: Mark,
+    /// The number of the last record of the store that is durable.
+    ordinal: u64,
+    /// The store has belonged to a cluster, and has lost what it knew.
+    is_forgetful: bool,
+    hollow: Option<Hollow>,
     chance: Chance,
-    configuration: Configuration,
+    /// What quorums of the installed view are counted against: it is fixed by the log that it installed.
+    electorate: Electorate,
+    /// The number of the configuration that was announced last.
+    configured: u64,
+    acquaintance: Acquaintance,
+    marks: Marks,
+    /// A change of the cluster that somebody wants.
+    wanted: Option<Wanted>,
+    /// The configuration that could be next.
+    next: Option<Configuration>,
 
     /// The highest promise that is durable.
     promise: Ballot,
@@ -212,7 +147,11 @@ pub struct Group {
     last_fetch: FetchId,
 
     snapshot: Slot,
-    snapshot_is_durable: bool,
+    /// The newest snapshot that is durable, and when somebody asked for a piece of it last.
+    offered: Slot,
+    wanted_at: Option<Time>,
+    /// Its store has had a seat, as far as is known here.
+    was_seated: bool,
     state: Digest,
     heartbeat_at: Time,
     padded_at: Time,
@@ -233,25 +172,11 @@ pub fn epoch(ballot: Ballot) -> u64 {
 impl Group {
     /// A group over what the store holds. It is in no view: a replica that boots has left its view (RULES S1).
     pub fn new(now: Time, options: Options, boot: BootId, seed: u64, opened: Opened) -> Group {
-        let mut log = Log::new(options.cluster);
-        let mut positions = Vec::new();
-        if let Some(snapshot) = &opened.snapshot {
-            log.rebase(snapshot);
-            positions.clone_from(&snapshot.positions);
-        }
-        for record in opened.delivered {
-            if record.slot > log.end() {
-                log.push(record);
-            }
-        }
-        log.commit(log.end());
-        let (stated, snapshot) = (log.end(), opened.snapshot.as_ref().map_or(Slot(0), |s| s.slot));
-        for record in opened.tail {
-            log.push(record);
-        }
-        let configuration = opened.configuration.unwrap_or_else(|| Configuration::founding(options.founding));
-        let peers = options.founding.union(configuration.set()).without(options.me);
-        Group {
+        let founding = Configuration::founding(options.founding);
+        let (log, hollow) = opened_log(&options, &founding, &opened);
+        let positions = opened.snapshot.as_ref().map(|snapshot| snapshot.positions.clone()).unwrap_or_default();
+        let (stated, snapshot) = (log.committed(), opened.snapshot.as_ref().map_or(Slot(0), |s| s.slot));
+        let mut group = Group {
             boot,
             store: opened.store,
             chance: Chance::new(seed),
@@ -260,7 +185,8 @@ impl Group {
             highest: opened.promise.max(opened.view.ballot),
             active: false,
             installed_at: now,
-            epoch: epoch(opened.view.ballot),
+            // A replica that boots has left its view, and does not count the marks of it.
+            epoch: 0,
             opened: false,
             ordering: Ordering::new(opened.view),
             stated,
@@ -280,7 +206,7 @@ impl Group {
             deliver_asked: stated,
             archived: stated,
             cut_below: Slot(0),
-            detector: Detector::new(options.timing, peers),
+            detector: Detector::new(options.timing),
             change: Change::Idle,
             failures: 0,
             wants_since: None,
@@ -291,16 +217,29 @@ impl Group {
             fetches: Vec::new(),
             last_fetch: FetchId(0),
             snapshot,
-            snapshot_is_durable: true,
+            offered: snapshot,
+            wanted_at: None,
+            was_seated: log.has_seated(options.me, opened.store),
             state: opened.snapshot.map_or(Digest::default(), |s| s.state),
             heartbeat_at: now,
             padded_at: Time(0),
             stopped: false,
             out: VecDeque::new(),
+            shown: opened.shown,
+            ordinal: opened.shown.ordinal,
+            is_forgetful: opened.condition == Condition::Forgetful,
+            hollow,
+            electorate: log.electorate().clone(),
+            configured: log.electorate().sealed.number,
+            acquaintance: Acquaintance::default(),
+            marks: Marks::new(opened.heard),
+            wanted: None,
+            next: None,
             log,
-            configuration,
             options,
-        }
+        };
+        group.refresh_peers(now);
+        group
     }
 
     /// A request of an own client. It leaves the replica when the view is open.
@@ -323,68 +262,6 @@ impl Group {
         self.alarm = alarm;
     }
 
-    /// A message of `from`'s broadcast stream in the present epoch.
-    pub fn broadcast(&mut self, now: Time, from: MemberId, message: Message) {
-        if !self.active || self.stopped {
-            return;
-        }
-        let taken = match message {
-            Message::Begin(ballot) if ballot == self.view().ballot => Ok(()),
-            Message::Begin(_) => Err("a stream of another view"),
-            Message::Body(body) => self.ordering.body(from, body).map(|_| ()).map_err(|misfit| misfit.0),
-            Message::Sequence(s) => self.ordering.sequence(from, s, self.log.end()).map_err(|misfit| misfit.0),
-            Message::Heartbeat(_)
-            | Message::Question(_)
-            | Message::Opinion(_)
-            | Message::Prepare(_)
-            | Message::Promise(_)
-            | Message::Outbid(_)
-            | Message::Install(_)
-            | Message::WantTail(..)
-            | Message::Tail(..)
-            | Message::WantLog(_)
-            | Message::Slots(_)
-            | Message::Offer(_)
-            | Message::WantPiece(..)
-            | Message::Piece(..)
-            | Message::AskRead(..)
-            | Message::ReadMark(..) => Err("not a broadcast message"),
-        };
-        if let Err(why) = taken {
-            // What was refused will not come again: this view can't be followed any further.
-            self.refuse(why);
-            self.leave_view();
-        } else if self.ordering.has_work() {
-            self.turns.waits(now);
-        }
-    }
-
-    /// A note, or a message of `from`'s stream to this replica.
-    pub fn message(&mut self, now: Time, from: MemberId, message: Message) {
-        if self.stopped {
-            return;
-        }
-        match message {
-            Message::Heartbeat(heartbeat) => self.on_heartbeat(now, from, heartbeat),
-            Message::Question(question) => self.on_question(now, from, &question),
-            Message::Opinion(opinion) => self.on_opinion(now, from, opinion),
-            Message::Prepare(ballot) => self.on_prepare(now, from, ballot),
-            Message::Promise(promise) => self.on_promise(now, from, promise),
-            Message::Outbid(ballot) => self.on_outbid(now, ballot),
-            Message::Install(install) => self.on_install(now, from, install),
-            Message::WantTail(ballot, slot) => self.on_want_tail(from, ballot, slot),
-            Message::Tail(ballot, slots) => self.on_tail(now, from, ballot, slots),
-            Message::WantLog(slot) => self.on_want_log(from, slot),
-            Message::Slots(slots) => self.on_slots(now, from, slots),
-            Message::Offer(slot) => self.on_offer(now, from, slot),
-            Message::WantPiece(slot, index) => self.on_want_piece(from, slot, index),
-            Message::Piece(head, count, index, piece) => self.on_piece(now, from, head, count, index, piece),
-            Message::AskRead(nonce, ballot) => self.on_ask_read(from, nonce, ballot),
-            Message::ReadMark(nonce, slot) => self.on_read_mark(from, nonce, slot),
-            Message::Begin(_) | Message::Body(_) | Message::Sequence(_) => self.refuse("not a note"),
-        }
-    }
-
     /// A boot of `member` was believed.
     pub fn boot(&mut self, now: Time, member: MemberId, boot: BootId) {
         self.detector.boot(now, member, boot);
@@ -400,7 +277,10 @@ impl Group {
     /// The store has done something.
     pub fn report(&mut self, now: Time, report: Report) {
         match report {
-            Report::Durable { job, generation, end } => self.on_durable(now, job, generation, end),
+            Report::Durable { job, generation, end, ordinal } => {
+                self.ordinal = self.ordinal.max(ordinal);
+                self.on_durable(now, job, generation, end);
+            }
             Report::Delivered { upto } => {
                 self.archived = self.archived.max(upto);
                 self.log.trim(self.archived);
@@ -420,11 +300,15 @@ impl Group {
         if !self.is_owed_progress(now) {
             self.progress_at = now;
         }
+        self.refresh_peers(now);
+        self.step_admission(now);
         self.consider_change(now);
         self.step_change(now);
         self.step_joining(now);
         self.step_catch_up(now);
         self.step_reads(now);
+        self.see_if_stranded(now);
+        self.write_marks(now);
         self.beat(now);
     }
 
@@ -453,71 +337,6 @@ impl Group {
             at = at.min(now + left.max(self.options.timing.repeat.part(2)));
         }
         at
-    }
-
-    /// The view that was installed last.
-    pub fn view(&self) -> &View {
-        &self.ordering.view
-    }
-
-    /// The state of ordering in that view.
-    pub fn ordering(&self) -> &Ordering {
-        &self.ordering
-    }
-
-    /// Whether this replica takes part in its view: nothing higher was accepted.
-    pub fn is_active(&self) -> bool {
-        self.active
-    }
-
-    /// Whether slots are sequenced in its view, and it hears a quorum: requests may leave.
-    pub fn is_serving(&self, now: Time) -> bool {
-        let heard = || self.detector.heard(now).with(self.options.me);
-        self.active && self.opened && self.configuration.is_quorum(heard().intersection(self.view().set()))
-    }
-
-    /// The log in memory.
-    pub fn log(&self) -> &Log {
-        &self.log
-    }
-
-    /// The configured cluster.
-    pub fn configuration(&self) -> &Configuration {
-        &self.configuration
-    }
-
-    /// The highest promise that is durable.
-    pub fn promised(&self) -> Ballot {
-        self.promise
-    }
-
-    /// Up to where this replica says that it is durable in its view.
-    pub fn durable(&self) -> Slot {
-        self.durable
-    }
-
-    /// Own requests that are not delivered.
-    pub fn own(&self) -> &Own {
-        &self.own
-    }
-
-    /// The positions of all origins, as of the last slot delivered.
-    pub fn positions(&self) -> &[Position] {
-        &self.positions
-    }
-
-    /// Who this is: member, store, boot.
-    pub(crate) fn identity(&self) -> (MemberId, StoreId, BootId) {
-        (self.options.me, self.store, self.boot)
-    }
-
-    /// Whether this replica may vote: its store is the one that the cluster knows.
-    pub(crate) fn votes(&self) -> bool {
-        self.configuration.seats(self.options.me, self.store)
-    }
-
-    fn peers(&self) -> MemberSet {
-        self.configuration.set().without(self.options.me)
     }
 
     fn persist(&mut self, now: Time, job: Job) -> JobId {
@@ -572,4 +391,36 @@ impl Group {
             self.event(Event::Stopped { why });
         }
     }
+}
+
+/// The log that a store holds, and what is lost of it.
+fn opened_log(options: &Options, founding: &Configuration, opened: &Opened) -> (Log, Option<Hollow>) {
+    let mut log = Log::new(options.cluster, founding.clone());
+    let mut hollow = None;
+    match opened.condition {
+        Condition::Whole | Condition::Forgetful => {
+            if let Some(snapshot) = &opened.snapshot {
+                log.rebase(snapshot);
+            }
+            for record in &opened.delivered {
+                if record.slot > log.end() {
+                    log.push(record.clone());
+                }
+            }
+            log.commit(log.end());
+        }
+        Condition::Hollow { base, digest } => {
+            let configuration = opened.configuration.as_ref().unwrap_or(founding).clone();
+            log.rebase(&Snapshot { slot: base, digest, configuration, ..Snapshot::default() });
+            hollow = Some(Hollow::new(options.cluster, founding.clone(), base, digest));
+        }
+    }
+    for record in &opened.tail {
+        log.push(record.clone());
+    }
+    // The first configuration is known from its install before a slot says so.
+    if let Some(known) = opened.configuration.as_ref().filter(|c| c.number > log.electorate().sealed.number) {
+        log.configure(known.clone());
+    }
+    (log, hollow)
 }

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use super::content::{self, Range};
 use super::log::Log;
 use super::message::Sequence;
+use super::notice::Notice;
 
 /// When a slot holds this much it takes no further requests: it goes through the store in one piece.
 const SLOT_BYTES: usize = 1 << 20;
@@ -80,6 +81,9 @@ impl Ordering {
             return Err(Misfit("sequence of a slot that can't be next"));
         }
         let known = |origin: MemberId| self.queues.iter().any(|q| q.origin == origin);
+        if sequence.notice.is_some() && !sequence.takes.is_empty() {
+            return Err(Misfit("sequence of a notice and of requests"));
+        }
         let rising = sequence.takes.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let bounded = sequence.takes.iter().all(|(origin, n)| known(*origin) && *n > 0 && *n <= SLOT_REQUESTS as u64);
         if !rising || !bounded {
@@ -92,10 +96,19 @@ impl Ordering {
         Ok(())
     }
 
-    /// The slot behind `log`, if its sequence and all its bodies are here.
-    pub fn complete(&mut self, log: &Log) -> Option<Result<SlotRecord, Misfit>> {
+    /// What a slot is going to say of the cluster.
+    pub fn notice_of(&self, slot: Slot) -> Option<&Notice> {
+        self.pending.get(&slot).and_then(|sequence| sequence.notice.as_ref())
+    }
+
+    /// The slot behind `log`, if its sequence and all its bodies are here; `fits` says whether what it says
+    /// of the cluster, or does not, may stand there.
+    pub fn complete(&mut self, log: &Log, fits: bool) -> Option<Result<SlotRecord, Misfit>> {
         let slot = log.end().next();
         let sequence = self.pending.get(&slot)?;
+        if !fits {
+            return Some(Err(Misfit("slot that does not belong behind the log")));
+        }
         let held = |(origin, n): &(MemberId, u64)| {
             self.queues.iter().any(|q| q.origin == *origin && q.bodies.len() as u64 >= *n)
         };
@@ -103,7 +116,10 @@ impl Ordering {
             return None;
         }
         let sequence = self.pending.remove(&slot)?;
-        let record = self.record(log, slot, sequence.clock, &sequence.takes);
+        let record = match &sequence.notice {
+            Some(notice) => self.chained(log, sequence.clock, notice.content()),
+            None => self.record(log, sequence.clock, &sequence.takes),
+        };
         if record.digest != sequence.digest || record.clock < log.end_clock() {
             return Some(Err(Misfit("slot with other content than its sequencer has")));
         }
@@ -134,9 +150,16 @@ impl Ordering {
             takes.push((queue.origin, n as u64));
         }
         takes.sort_unstable();
-        let slot = log.end().next();
-        let record = self.record(log, slot, clock, &takes);
-        (Sequence { slot, clock, digest: record.digest, takes }, record)
+        let record = self.record(log, clock, &takes);
+        let slot = record.slot;
+        (Sequence { slot, clock, digest: record.digest, takes, notice: None }, record)
+    }
+
+    /// A slot that says something of the cluster, and orders nothing.
+    pub fn announce(&self, log: &Log, clock: SlotClock, notice: Notice) -> (Sequence, SlotRecord) {
+        let record = self.chained(log, clock, notice.content());
+        let (slot, digest) = (record.slot, record.digest);
+        (Sequence { slot, clock, digest, takes: Vec::new(), notice: Some(notice) }, record)
     }
 
     /// Notes how far `member` is durable in this view; a mark never goes back.
@@ -205,7 +228,7 @@ impl Ordering {
     }
 
     /// Takes the bodies out of their queues and makes the slot of them.
-    fn record(&mut self, log: &Log, slot: Slot, clock: SlotClock, takes: &[(MemberId, u64)]) -> SlotRecord {
+    fn record(&mut self, log: &Log, clock: SlotClock, takes: &[(MemberId, u64)]) -> SlotRecord {
         let next = |queues: &[Queue], origin| queues.iter().find(|q| q.origin == origin).map_or(1, |q| q.next);
         let ranges = takes.iter().map(|(origin, count)| Range {
             origin: *origin,
@@ -227,8 +250,12 @@ impl Ordering {
                 queue.next += 1;
             }
         }
-        let content = w.into_bytes();
-        let view = self.view.ballot;
+        self.chained(log, clock, w.into_bytes())
+    }
+
+    /// The slot behind `log` with this content.
+    fn chained(&self, log: &Log, clock: SlotClock, content: Bytes) -> SlotRecord {
+        let (slot, view) = (log.end().next(), self.view.ballot);
         let digest: Digest = content::chain(log.end_digest(), slot, view, clock, &content);
         SlotRecord { slot, view, clock, digest, content }
     }

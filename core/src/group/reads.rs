@@ -69,7 +69,7 @@ impl Group {
             self.reads.round = Some(round);
             self.step_reads(now);
         }
-        let quorum = self.reads.round.as_ref().is_some_and(|round| self.configuration.is_quorum(round.stands));
+        let quorum = self.reads.round.as_ref().is_some_and(|round| self.electorate.is_quorum(round.stands));
         if self.active
             && quorum
             && let Some(round) = self.reads.round.take()
@@ -103,7 +103,7 @@ impl Group {
 
     /// Only who has installed that very view and has accepted nothing higher may say that it stands.
     pub(super) fn on_ask_read(&mut self, from: MemberId, nonce: u64, ballot: Ballot) {
-        if self.active && self.view().ballot == ballot && self.votes() {
+        if self.active && self.view().ballot == ballot {
             self.note(MemberSet::of(from), Message::ReadMark(nonce, self.durable));
         }
     }

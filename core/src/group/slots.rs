@@ -9,6 +9,7 @@ use crate::wire::{Malformed, Reader, Writer};
 use bytes::Bytes;
 
 use super::message::Message;
+use super::order::Misfit;
 use super::own::Token;
 use super::{Delivery, Group, Output, content};
 
@@ -42,32 +43,41 @@ impl Group {
         self.hand_over_slots(now);
         self.commit_slots(now);
         self.settle_reads(now);
+        self.step_hollow();
+        self.see_own_seat();
+        self.announce_configuration();
         invariants::group(self);
     }
 
-    /// The mark of this replica, for every packet: `view, durable, clock reading`. The mark names its view
-    /// itself, whatever the packet that it rides on says (RULES S4).
+    /// The mark of this replica, for every packet: `view, durable, clock reading, ordinal`. The mark names its
+    /// view itself, whatever the packet that it rides on says (RULES S4).
     pub fn trailer(&self, now: Time, w: &mut Writer) {
         let view = if self.active { self.epoch } else { 0 };
-        w.u64(view).slot(self.durable).u64(self.clock.reading(now).0);
+        w.u64(view).slot(self.durable).u64(self.clock.reading(now).0).u64(self.ordinal);
     }
 
     /// The trailer of a packet of `from`, whose packet named `from_epoch`. Marks count only for the log
     /// view of the one who counts, and only from the boot that this view names (RULES S4).
     pub fn on_trailer(&mut self, from: MemberId, from_epoch: u64, trailer: Bytes) {
-        if self.stopped || from_epoch != self.epoch {
-            return;
-        }
-        let boot = self.detector.peer(from).and_then(|peer| peer.boot);
-        let Some(participant) = self.view().participant(from) else { return };
-        if boot != Some(participant.boot) {
+        if self.stopped {
             return;
         }
         let mut r = Reader::new(trailer);
-        let mut read =
-            || -> Result<(u64, Slot, SlotClock), Malformed> { Ok((r.u64()?, r.slot()?, SlotClock(r.u64()?))) };
-        let Ok((view, durable, reading)) = read() else { return self.refuse("malformed trailer") };
-        if view != self.epoch {
+        let mut read = || -> Result<(u64, Slot, SlotClock, u64), Malformed> {
+            Ok((r.u64()?, r.slot()?, SlotClock(r.u64()?), r.u64()?))
+        };
+        let Ok((view, durable, reading, ordinal)) = read() else { return self.refuse("malformed trailer") };
+        let Some((boot, store)) = self.detector.peer(from).map(|peer| (peer.boot, peer.heartbeat.store)) else {
+            return;
+        };
+        if let Some(boot) = boot {
+            self.marks.hear_ordinal(store, boot, ordinal);
+        }
+        if self.epoch == 0 || from_epoch != self.epoch || view != self.epoch {
+            return;
+        }
+        let Some(participant) = self.view().participant(from) else { return };
+        if boot != Some(participant.boot) {
             return;
         }
         self.ordering.installed.insert(from);
@@ -77,7 +87,8 @@ impl Group {
 
     /// The next committed slot, in order.
     pub fn deliver(&mut self) -> Option<Delivery> {
-        let record = self.log.deliver()?;
+        let log = self.hollow.as_mut().map_or(&mut self.log, |hollow| &mut hollow.rebuilt);
+        let record = log.deliver()?;
         let view = (record.slot > self.stated).then_some(self.view().ballot);
         if let Ok(requests) = content::requests(&record.content) {
             for range in requests.ranges() {
@@ -100,18 +111,23 @@ impl Group {
         if origin == self.options.me { self.own.delivered(view, number) } else { None }
     }
 
+    /// Whether a snapshot may be taken of what was delivered last: not where a change is under way, which no
+    /// snapshot could tell of, nor while what lies below is being rebuilt, or others fetch the last one.
+    pub fn may_snapshot(&self, now: Time) -> bool {
+        self.is_whole() && !self.is_lending(now) && self.log.electorate_at(self.log.delivered()).proposed.is_none()
+    }
+
     /// The machine was brought to this point: here is its snapshot, complete but for what group knows.
     pub fn take_snapshot(&mut self, now: Time, record: &SlotRecord, mut snapshot: Snapshot) {
         assert_eq!(record.slot, self.log.delivered(), "a snapshot is of what was delivered last");
         snapshot.slot = record.slot;
         snapshot.digest = record.digest;
         snapshot.clock = record.clock;
-        snapshot.configuration = self.configuration.clone();
+        snapshot.configuration = self.log.electorate_at(record.slot).sealed;
         snapshot.positions = self.positions.clone();
         self.deliver_to_store(now);
         self.state = snapshot.state;
         self.snapshot = snapshot.slot;
-        self.snapshot_is_durable = false;
         self.persist(now, Job::Snapshot { snapshot });
     }
 
@@ -156,6 +172,8 @@ impl Group {
         }
         self.opened = true;
         self.failures = 0;
+        // The ballot for which others were to keep quiet has come to its end.
+        self.quiet_until = now;
         self.progress_at = now;
         let ballot = self.view().ballot;
         self.event(Event::Opened { view: ballot });
@@ -179,7 +197,7 @@ impl Group {
     }
 
     fn complete_slots(&mut self, now: Time) {
-        while let Some(done) = self.ordering.complete(&self.log) {
+        while let Some(done) = self.complete() {
             match done {
                 Ok(record) => self.append(now, record),
                 Err(misfit) => {
@@ -189,6 +207,13 @@ impl Group {
                 }
             }
         }
+    }
+
+    /// The next slot, if all of it is here.
+    fn complete(&mut self) -> Option<Result<SlotRecord, Misfit>> {
+        let next = self.log.end().next();
+        let fits = self.fits(self.ordering.notice_of(next));
+        self.ordering.complete(&self.log, fits)
     }
 
     /// The next slot waits for a body that its sequence names, or for a sequence that others have: that is
@@ -212,8 +237,8 @@ impl Group {
     /// Whether it is this replica's turn, something waits, and there is room in the pipeline.
     fn may_sequence(&self, now: Time) -> bool {
         let next = self.log.end().next();
-        let due = || self.alarm_is_due(now);
-        if self.view().sequencer(next) != Some(self.options.me) || !(self.ordering.has_requests() || due()) {
+        let due = || self.ordering.has_requests() || self.alarm_is_due(now) || self.notice_due().is_some();
+        if self.view().sequencer(next) != Some(self.options.me) || self.view_is_over() || !due() {
             return false;
         }
         // But what the others commit without this store does not wait for it.
@@ -227,7 +252,10 @@ impl Group {
     /// Takes its turn: orders all that it holds.
     fn sequence(&mut self, now: Time) {
         let clock = self.agreed_clock(now).unwrap_or_default().max(self.log.end_clock());
-        let (sequence, record) = self.ordering.compose(&self.log, clock);
+        let (sequence, record) = match self.notice_due() {
+            Some(notice) => self.ordering.announce(&self.log, clock, notice),
+            None => self.ordering.compose(&self.log, clock),
+        };
         let requests = sequence.takes.iter().map(|(_, n)| n).sum();
         self.event(Event::Sequenced { view: record.view, slot: record.slot, digest: record.digest, requests });
         if self.view().members.len() > 1 {
@@ -252,8 +280,8 @@ impl Group {
             // An install settles what of this log stays; what it keeps is committed by its own view.
             return self.deliver_to_store(now);
         }
-        let configuration = &self.configuration;
-        let durable = self.ordering.durable_on(|set| configuration.is_quorum(set)).min(self.log.end());
+        let electorate = &self.electorate;
+        let durable = self.ordering.durable_on(|set| electorate.is_quorum(set)).min(self.log.end());
         if durable > self.log.committed() {
             self.log.commit(durable);
             self.progress_at = now;
@@ -281,8 +309,8 @@ impl Group {
 
     /// What the members' clocks agree on.
     pub(super) fn agreed_clock(&self, now: Time) -> Option<SlotClock> {
-        let configuration = &self.configuration;
-        self.clock.agreed(now, self.options.me, |set| configuration.is_quorum(set))
+        let electorate = &self.electorate;
+        self.clock.agreed(now, self.options.me, |set| electorate.is_quorum(set))
     }
 
     /// Whether an empty slot is due so that time goes on; not if a slot under way will do.

@@ -18,14 +18,12 @@ impl Group {
     /// Whether a view change is called for, as far as this replica can see.
     pub(super) fn warrant(&self, now: Time) -> Option<Warrant> {
         let me = self.options.me;
-        if !self.votes() || self.job_age(now) > self.options.timing.failure {
+        if !self.votes() || !self.is_whole() || self.job_age(now) > self.options.timing.failure {
             return None;
         }
-        let configured = self.configuration.set();
+        let configured = self.admitted(now, self.log.electorate());
         if !self.active {
-            let others_have_one = || self.detector.peers().any(|(_, peer)| !peer.heartbeat.view.is_none());
-            // Who knows of no view, while others do, is not to found one (RULES S14).
-            if self.hears_live_view(now) || (self.configuration.is_founding() && others_have_one()) {
+            if self.hears_live_view(now) {
                 return None;
             }
             let proposed = self.best_set(now, configured, MemberSet::EMPTY)?;
@@ -42,7 +40,8 @@ impl Group {
             .best_set(now, candidates, current)
             .or_else(|| self.best_set(now, candidates.union(missing).union(strangers_near), current))?;
         let better = proposed.len() > current.len();
-        if better || !missing.is_empty() {
+        // Behind a change of the cluster only a view of both quorums can go on (RULES S5).
+        if better || !missing.is_empty() || self.view_is_over() {
             return Some(Warrant { missing, proposed, slow: MemberSet::EMPTY });
         }
         let slow = self.agreed_slow(now);
@@ -94,7 +93,8 @@ impl Group {
         let mut missing = MemberSet::EMPTY;
         for participant in self.view().members.iter().filter(|p| p.member != me) {
             let member = participant.member;
-            let gone = !self.detector.hears_within(now, member, patience)
+            let gone = !self.log.electorate().admits(member, participant.store)
+                || !self.detector.hears_within(now, member, patience)
                 || self.has_rebooted(member)
                 || self.detector.is_impaired(now, member)
                 || self.detector.inactive_for(now, member) > timing.failure.part(2)
@@ -117,7 +117,8 @@ impl Group {
 
     /// Whether something waits for ordering: a request, a deadline (RULES L13), a commit.
     pub(super) fn is_owed_progress(&self, now: Time) -> bool {
-        self.ordering.has_work() || self.alarm_is_due(now) || self.log.end() > self.log.committed()
+        let to_order = self.ordering.has_work() || self.alarm_is_due(now) || self.seal_due().is_some();
+        (to_order && !self.view_is_over()) || self.log.end() > self.log.committed()
     }
 
     /// Whose fault it is that requests wait and no slot comes: not simply the silent sequencer, but
@@ -157,9 +158,9 @@ impl Group {
         self.detector.is_steady(now, member) && self.is_near(now, member)
     }
 
-    fn is_near(&self, now: Time, member: MemberId) -> bool {
+    pub(super) fn is_near(&self, now: Time, member: MemberId) -> bool {
         let near = |committed: u64| committed.saturating_add(super::change::JOIN_SLOTS) >= self.log.committed().0;
-        self.detector.fresh(now, member).is_some_and(|h| near(h.committed.0))
+        self.detector.fresh(now, member).is_some_and(|h| h.whole && near(h.committed.0))
     }
 
     /// Whether somebody who is heard takes part in a later view that can commit, so that it is theirs to
@@ -171,7 +172,7 @@ impl Group {
                     && h.open
                     && h.view > self.view().ballot
                     && self.detector.hears(now, member)
-                    && self.configuration.is_quorum(h.hears.with(member))
+                    && self.log.electorate().is_quorum(h.hears.with(member))
             })
         })
     }
@@ -179,11 +180,20 @@ impl Group {
     /// The best set of members to propose: the largest in which everyone hears everyone.
     fn best_set(&self, now: Time, candidates: MemberSet, keep: MemberSet) -> Option<MemberSet> {
         let me = self.options.me;
-        let fit = candidates.iter().filter(|m| *m == me || self.detector.is_fit(now, *m)).collect();
-        let heard = self.detector.heard(now);
-        let hears = |member: MemberId| {
-            if member == me { heard } else { self.detector.fresh(now, member).map_or(MemberSet::EMPTY, |h| h.hears) }
-        };
-        clique::largest(me, fit, keep, hears, |set| self.configuration.may_form_view(set))
+        let electorate = self.log.electorate();
+        let whole = |m: MemberId| self.detector.fresh(now, m).is_some_and(|heartbeat| heartbeat.whole);
+        let fit = |m: &MemberId| *m == me || (self.detector.is_fit(now, *m) && whole(*m));
+        let candidates = candidates.intersection(self.admitted(now, electorate)).iter().filter(fit).collect();
+        let hears = |m: MemberId| self.hears_of(now, m);
+        clique::largest(me, candidates, keep, hears, |set| electorate.may_form_view(set))
+    }
+
+    /// Whom `member` hears, by what it said last.
+    pub(super) fn hears_of(&self, now: Time, member: MemberId) -> MemberSet {
+        if member == self.options.me {
+            self.detector.heard(now)
+        } else {
+            self.detector.fresh(now, member).map_or(MemberSet::EMPTY, |heartbeat| heartbeat.hears)
+        }
     }
 }

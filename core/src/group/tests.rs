@@ -5,6 +5,8 @@
 
 use super::own::Token;
 use super::*;
+use crate::ids::{ClusterId, MemberId};
+use crate::replica::Order;
 use crate::store::Report;
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -156,7 +158,7 @@ impl World {
                     Output::Stream { to, message } => {
                         later.push((now + HOP, Happens::Message { to, from: member, message }));
                     }
-                    Output::Nudge(_) | Output::Hasten(_) => {}
+                    Output::Nudge(_) | Output::Hasten(_) | Output::Peers(_) => {}
                     Output::Persist { id, job } => {
                         let (generation, end) = match job {
                             Job::Append { generation, slots } => {
@@ -184,7 +186,7 @@ impl World {
                             }
                         };
                         node.end = end;
-                        let report = Report::Durable { job: id, generation, end };
+                        let report = Report::Durable { job: id, generation, end, ordinal: id.0 };
                         later.push((now + SYNC, Happens::Durable { at: member, report }));
                     }
                     Output::Fetch { .. } | Output::Restore(_) | Output::Missed(_) => {}
@@ -366,13 +368,14 @@ fn a_mark_names_its_view() {
     let (own, view) = (epoch(node.group.view().ballot), node.group.view().ballot);
     assert_eq!(crate::wire::Reader::new(mark_of(&node.group)).u64(), Ok(own));
     let mut foreign = crate::wire::Writer::new();
-    foreign.u64(own ^ 1).slot(Slot(77)).u64(0);
+    foreign.u64(own ^ 1).slot(Slot(77)).u64(0).u64(0);
     node.group.on_trailer(m(2), own, foreign.into_bytes());
-    assert_eq!(node.group.ordering().mark_of(m(2)), Slot(0));
+    assert_eq!(node.group.ordering().mark_of(m(2)), Slot(1), "of the seal");
+    let electorate = node.group.log().electorate().clone();
     node.group.message(
         now,
         m(2),
-        Message::Prepare(Ballot { number: view.number + 1, proposer: Some(m(2)), store: view.store }),
+        Message::Prepare(Ballot { number: view.number + 1, proposer: Some(m(2)), store: view.store }, electorate),
     );
     assert_eq!(crate::wire::Reader::new(mark_of(&node.group)).u64(), Ok(0));
 }
@@ -390,7 +393,7 @@ fn a_read_sees_what_was_answered_before() {
     world.drain(m(3));
     world.run(Span::millis(20));
     assert_eq!(world.nodes[&m(3)].reads, [Token(9)]);
-    assert_eq!(world.nodes[&m(3)].delivered.len(), 1);
+    assert_eq!(world.nodes[&m(3)].delivered.len(), 2, "the seal and the request");
 }
 
 /// A replica that came back with slots that others may count on, not knowing that they are committed, is

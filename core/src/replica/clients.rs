@@ -250,6 +250,9 @@ impl<M: Machine> Replica<M> {
             ClientMessage::Close { session, wait_ms } => {
                 self.hold(now, client, RequestName::Close(session), wait_ms, &Request::Close { session });
             }
+            ClientMessage::Read { nonce, local: true, .. } if !self.group.is_whole() => {
+                self.refuse_client(client, RequestName::Read(nonce), Refusal::NoQuorum);
+            }
             ClientMessage::Read { nonce, local: true, wait_ms: _, question } => {
                 let mut answer = Vec::new();
                 self.machine.query(&question, &mut answer);

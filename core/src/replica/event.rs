@@ -101,6 +101,25 @@ pub enum Event {
         /// Why.
         why: &'static str,
     },
+    /// A configuration is proven: it counts from now on.
+    Configured {
+        /// Its number.
+        configuration: u64,
+        /// Its members.
+        members: MemberSet,
+    },
+    /// This replica's store has no seat in the cluster any more, and it stops. To come back it needs a store
+    /// that starts anew.
+    Removed {
+        /// The number of the configuration that does without it.
+        configuration: u64,
+    },
+    /// This replica's store is older than what others have heard of it, and it stops. It has to be opened as
+    /// one that has forgotten, with a new id.
+    Older,
+    /// What was applied is lost here and at all others that could give it back: without an operator's order
+    /// this goes no further.
+    Stranded,
     /// The replica stops for good: its state or its disk can't be trusted any more.
     Stopped {
         /// Why.

@@ -3,12 +3,15 @@
 //! [`Replica::handle`] takes an input and never fails; [`Replica::poll`] is drained after one or more
 //! inputs; [`Replica::deadline`] says when to call with [`Input::Tick`] at the latest.
 
+mod changes;
 mod clients;
 mod event;
 
+pub use changes::{ChangeId, ChangeOutcome};
 pub use event::Event;
 
 use crate::chance::Chance;
+use crate::group::admission::ClusterChange;
 use crate::group::message::{Message, Unread};
 use crate::group::{self, Delivery, Group, Timing, content};
 use crate::ids::{BootId, ClusterId, MemberId, MemberSet};
@@ -17,11 +20,12 @@ use crate::machine::{Machine, Place};
 use crate::session::message::{ClientMessage, ServerMessage};
 use crate::session::table::Sessions;
 use crate::store::{Fetch, Fetched, Job, JobId, Opened, Report, Snapshot};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::wire::Writer;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use changes::Ordered;
 use clients::Clients;
 
 /// A client as the shell knows it; it means nothing here.
@@ -87,6 +91,15 @@ pub enum Input {
         /// What it read.
         fetched: Fetched,
     },
+    /// An operator orders a change of the cluster.
+    Change {
+        /// Comes back with its end.
+        id: ChangeId,
+        /// What is to be changed.
+        change: ClusterChange,
+        /// For how long to try.
+        wait: Span,
+    },
     /// Time has passed.
     Tick,
 }
@@ -122,6 +135,13 @@ pub enum Output {
         /// What to read.
         fetch: Fetch,
     },
+    /// A change of the cluster has ended, or nobody knows.
+    Changed {
+        /// The id of the [`Input::Change`].
+        id: ChangeId,
+        /// How.
+        outcome: ChangeOutcome,
+    },
     /// Tell whoever watches: the log, the metrics, the simulator's checkers.
     Event(Event),
 }
@@ -145,6 +165,7 @@ pub struct Replica<M> {
     group: Group,
     machine: Sessions<M>,
     clients: Clients,
+    ordered: Vec<Ordered>,
     /// When group is to be called.
     group_at: Time,
     /// Up to this slot the log is applied from the store: no snapshot of it is taken again.
@@ -163,7 +184,7 @@ impl<M: Machine> Replica<M> {
             datagram_max: options.datagram_max,
             ..link::Options::new(options.me, options.cluster, boot)
         };
-        let mut link = Link::new(link_options, chance.draw());
+        let link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
         let restored = opened
             .snapshot
@@ -182,9 +203,9 @@ impl<M: Machine> Replica<M> {
         if !restored {
             group.stop("the snapshot in the store can't be read");
         }
-        link.set_peers(now, group.configuration().set().union(options.founding).without(options.me));
         Replica {
             clients: Clients::new(now),
+            ordered: Vec::new(),
             options,
             link,
             group,
@@ -205,10 +226,17 @@ impl<M: Machine> Replica<M> {
         }
         self.unsettled = true;
         match input {
-            Input::Datagram { from, bytes } => self.link.receive(now, from, bytes),
+            Input::Datagram { from, bytes } => {
+                if !self.group.knows(from) {
+                    self.group.meet(now, from);
+                    self.carry_out(now);
+                }
+                self.link.receive(now, from, bytes);
+            }
             Input::Client { client, message } => self.on_client(now, client, message),
             Input::Report(report) => self.group.report(now, report),
             Input::Fetched { id, fetched } => self.group.fetched(id, fetched),
+            Input::Change { id, change, wait } => self.on_change(now, id, change, wait),
             Input::Tick => {}
         }
         if self.link.deadline().is_some_and(|at| now >= at) {
@@ -265,6 +293,7 @@ impl<M: Machine> Replica<M> {
             }
             self.group.settle(now);
         }
+        self.settle_changes(now);
         self.refresh_trailer(now);
         self.link.flush(now);
         while let Some((to, bytes)) = self.link.poll_send() {
@@ -304,6 +333,7 @@ impl<M: Machine> Replica<M> {
                     self.refresh_trailer(now);
                     self.link.open_epoch(now, Epoch(epoch), members);
                 }
+                group::Output::Peers(peers) => self.link.set_peers(now, peers),
                 group::Output::Leave => self.link.close_epoch(),
                 group::Output::Broadcast(message) => {
                     let bytes = self.encode(&message);
@@ -312,7 +342,11 @@ impl<M: Machine> Replica<M> {
                 }
                 group::Output::Note { to, message, padded } => {
                     let bytes = self.encode(&message);
-                    self.link.note(to, &bytes, padded);
+                    if bytes.len() <= self.link.note_max() {
+                        self.link.note(to, &bytes, padded);
+                    } else {
+                        to.iter().for_each(|to| self.link.stream(to, &bytes));
+                    }
                     self.scratch = bytes;
                 }
                 // An answer to a peer that does not take the last ones is dropped: it will ask again.
@@ -369,7 +403,8 @@ impl<M: Machine> Replica<M> {
                 self.complete();
             }
             let (slot, clock) = (record.slot, record.clock);
-            if slot.0 % self.options.snapshot_every == 0 && slot.0 > self.replayed {
+            let due = slot.0 % self.options.snapshot_every == 0 && slot.0 > self.replayed;
+            if due && self.group.may_snapshot(now) {
                 let pieces = self.machine.snapshot();
                 let snapshot = Snapshot { state: self.machine.digest(), pieces, ..Snapshot::default() };
                 self.group.take_snapshot(now, &record, snapshot);

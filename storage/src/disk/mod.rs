@@ -197,6 +197,12 @@ pub fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<String>, Op
     opening::start_anew(directory, code)
 }
 
+/// Sets the journal of a closed store aside, since others know more of the store than it shows. It is opened
+/// next as one that has lost its journal. Gives the name of what was set aside.
+pub fn distrust_journal(directory: &Path) -> Result<Option<String>, OpenError> {
+    opening::distrust_journal(directory)
+}
+
 /// A thread whose panic is a failure of the store: sled has some in it.
 fn spawn(
     name: &'static str,

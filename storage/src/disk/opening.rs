@@ -74,6 +74,12 @@ pub(super) fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<Stri
     Ok(aside)
 }
 
+/// Sets the journal of a closed store aside, because others know more of this store than it shows: it is opened
+/// next as one that has lost its journal. Gives the name of what was set aside.
+pub(super) fn distrust_journal(directory: &Path) -> Result<Option<String>, OpenError> {
+    Directory::lock(directory)?.set_aside(JOURNAL)
+}
+
 /// Whose store the directory holds.
 fn identify(directory: Arc<Directory>, options: &Options) -> Result<Register, OpenError> {
     let register = match Register::read(&directory) {

@@ -297,7 +297,12 @@ impl Writer {
 
     fn written(&mut self, job: JobId, generation: Option<Generation>, is_solemn: bool) {
         self.generation = generation.unwrap_or(self.generation);
-        let report = Report::Durable { job, generation: self.generation, end: self.journal.end() };
+        let report = Report::Durable {
+            job,
+            generation: self.generation,
+            end: self.journal.end(),
+            ordinal: self.journal.last_ordinal(),
+        };
         self.group.push(Written { report, is_solemn });
     }
 

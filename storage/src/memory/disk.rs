@@ -8,7 +8,7 @@ use super::faults::Counts;
 use super::{Archive, Journal, Point};
 use ftq_core::chance::Chance;
 use ftq_core::ids::{Ballot, Configuration, Digest, Slot, StoreId, View};
-use ftq_core::store::{Condition, Fetch, Fetched, Job, Opened, SlotRecord};
+use ftq_core::store::{Condition, Fetch, Fetched, Heard, Job, Opened, SlotRecord};
 
 /// A slot that has become durable together with the log view: what a mark may claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -238,6 +238,16 @@ impl Disk {
     /// The cluster counts on this disk again.
     pub fn forgive(&mut self) {
         self.forgotten = false;
+    }
+
+    /// The number of the journal's last record.
+    pub fn ordinal(&self) -> u64 {
+        self.journal.ordinal
+    }
+
+    /// What it has written down of other stores.
+    pub fn heard(&self) -> &[Heard] {
+        &self.archive.heard
     }
 
     /// The store's id.

@@ -110,7 +110,7 @@ fn nothing_is_durable_before_its_sync_and_what_waits_shares_the_next_one() {
     assert_eq!(bench.memory.disk().counts().journal_syncs, 2);
 
     let ends: Vec<_> = reports(&bench.pass(LONG));
-    let durable = |n| Report::Durable { job: JobId(n), generation: Generation(0), end: Slot(n) };
+    let durable = |n| Report::Durable { job: JobId(n), generation: Generation(0), end: Slot(n), ordinal: n };
     assert_eq!(ends, vec![durable(1), durable(2), durable(3)]);
 }
 
@@ -162,7 +162,7 @@ fn the_archive_waits_for_the_journal() {
 
     bench.memory.set_faults(Faults::default());
     let said = reports(&bench.pass(LONG));
-    let durable = Report::Durable { job: JobId(1), generation: Generation(0), end: Slot(9) };
+    let durable = Report::Durable { job: JobId(1), generation: Generation(0), end: Slot(9), ordinal: 1 };
     assert_eq!(said, vec![durable, Report::Delivered { upto: Slot(9) }]);
 }
 

@@ -239,7 +239,7 @@ impl Cluster {
                 Output::Reply { client, message } => replies.push((client, message)),
                 Output::Persist { id, job } => self.persist(at, id, job),
                 Output::Event(Event::Applied { .. }) => self.traffic.slots += u64::from(at.number() == 1),
-                Output::Fetch { .. } | Output::Event(_) => {}
+                Output::Fetch { .. } | Output::Changed { .. } | Output::Event(_) => {}
             }
         }
         for (client, message) in replies {
@@ -265,7 +265,7 @@ impl Cluster {
             }
             Job::Adopt { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => return,
         };
-        let report = Report::Durable { job: id, generation, end: node.end };
+        let report = Report::Durable { job: id, generation, end: node.end, ordinal: id.0 };
         self.due(self.pace.sync, Due::Report { at, report });
     }
 

@@ -5,8 +5,9 @@
 //! higher one. Whoever installs a view over less, or over something else, has lost what a client may
 //! have been told.
 
+use super::electorates::Electorates;
 use super::{Checked, Invariant, require};
-use ftq_core::ids::{Ballot, Configuration, Digest, MemberId, MemberSet, Slot};
+use ftq_core::ids::{Ballot, Digest, MemberId, MemberSet, Slot, StoreId};
 use ftq_storage::memory::{Disk, Fact};
 use std::collections::VecDeque;
 
@@ -24,11 +25,11 @@ pub struct Commit {
 }
 
 /// Who has what in a slot, in one log view.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Claim {
     view: Ballot,
     digest: Digest,
-    who: MemberSet,
+    who: Vec<(MemberId, StoreId)>,
 }
 
 /// What a member's disk held when it was looked at last.
@@ -41,7 +42,7 @@ struct Shown {
 /// What is durable where.
 #[derive(Clone, Debug)]
 pub struct Durability {
-    cluster: Configuration,
+    electorates: Electorates,
     committed: Vec<Commit>,
     claims: VecDeque<Vec<Claim>>,
     /// The slot below the first one in `claims`.
@@ -50,10 +51,10 @@ pub struct Durability {
 }
 
 impl Durability {
-    /// Nothing is durable in this cluster yet.
-    pub fn new(members: MemberSet) -> Durability {
+    /// Nothing is durable in this cluster yet, which begins with some of these members.
+    pub fn new(founding: MemberSet, members: MemberSet) -> Durability {
         Durability {
-            cluster: Configuration::founding(members),
+            electorates: Electorates::new(founding),
             committed: Vec::new(),
             claims: VecDeque::new(),
             base: 0,
@@ -61,8 +62,8 @@ impl Durability {
         }
     }
 
-    /// A slot has become durable on `member`'s disk.
-    pub fn durable(&mut self, member: MemberId, fact: Fact) -> Checked {
+    /// A slot has become durable in a store of `member`.
+    pub fn durable(&mut self, member: MemberId, store: StoreId, fact: Fact) -> Checked {
         let Fact { view, slot, digest } = fact;
         if let Some(commit) = self.commit(slot) {
             require(view <= commit.view || digest == commit.digest, Invariant::CommittedKept, || {
@@ -75,26 +76,23 @@ impl Durability {
         if slot.0 <= self.base {
             return Ok(());
         }
-        let cluster = &self.cluster;
         let index = index(slot.0 - self.base - 1);
         if self.claims.len() <= index {
             self.claims.resize(index + 1, Vec::new());
         }
         let claims = &mut self.claims[index];
-        let claim = match claims.iter_mut().find(|claim| claim.view == view) {
-            Some(claim) => {
-                require(claim.digest == digest, Invariant::SameContent, || {
-                    format!("slot {slot} in log view {view:?}: member {member} has another than {:?}", claim.who)
-                })?;
-                claim.who.insert(member);
-                *claim
-            }
-            None => {
-                claims.push(Claim { view, digest, who: MemberSet::of(member) });
-                Claim { view, digest, who: MemberSet::of(member) }
-            }
-        };
-        if cluster.is_quorum(claim.who) {
+        let at = claims.iter().position(|claim| claim.view == view).unwrap_or_else(|| {
+            claims.push(Claim { view, digest, who: Vec::new() });
+            claims.len() - 1
+        });
+        let claim = &mut claims[at];
+        require(claim.digest == digest, Invariant::SameContent, || {
+            format!("slot {slot} in log view {view:?}: member {member} has another than {:?}", claim.who)
+        })?;
+        if !claim.who.contains(&(member, store)) {
+            claim.who.push((member, store));
+        }
+        if self.electorates.is_quorum(view, &claim.who) {
             match self.commit(slot) {
                 Some(commit) => require(commit.digest == digest, Invariant::CommittedKept, || {
                     format!("slot {slot} is committed twice, in view {:?} and otherwise in {view:?}", commit.view)
@@ -135,7 +133,9 @@ impl Durability {
             require(other.is_none(), Invariant::CommittedKept, || {
                 format!("slot {next} is committed in {view:?}, but replaced in a later view: {other:?}")
             })?;
-            self.committed.push(Commit { view, digest: claim.digest });
+            let digest = claim.digest;
+            self.committed.push(Commit { view, digest });
+            self.electorates.committed(Slot(next), digest);
         }
         for (member, shown) in &self.shown {
             require(shown.log_view <= view || shown.end >= slot, Invariant::CommittedKept, || {
@@ -157,6 +157,16 @@ impl Durability {
         self.committed.get(index(slot.0.checked_sub(1)?)).copied()
     }
 
+    /// What is a quorum.
+    pub fn electorates(&self) -> &Electorates {
+        &self.electorates
+    }
+
+    /// What is a quorum, to be told what slots say.
+    pub(crate) fn electorates_mut(&mut self) -> &mut Electorates {
+        &mut self.electorates
+    }
+
     /// The last committed slot.
     pub fn end(&self) -> Slot {
         Slot(self.committed.len() as u64)
@@ -175,6 +185,11 @@ mod tests {
         MemberId::new(n).expect("a member")
     }
 
+    fn cluster() -> Durability {
+        let members = (1..=3).filter_map(MemberId::new).collect();
+        Durability::new(members, members)
+    }
+
     fn view(number: u64) -> Ballot {
         Ballot { number, proposer: Some(member(1)), ..Ballot::default() }
     }
@@ -189,31 +204,40 @@ mod tests {
 
     #[test]
     fn a_quorum_in_one_view_commits() {
-        let mut durability = Durability::new((1..=3).filter_map(MemberId::new).collect());
-        durability.durable(member(1), fact(1, 1, 10)).unwrap();
-        durability.durable(member(2), fact(2, 1, 10)).unwrap();
+        let mut durability = cluster();
+        durability.durable(member(1), StoreId([1; 16]), fact(1, 1, 10)).unwrap();
+        durability.durable(member(2), StoreId([2; 16]), fact(2, 1, 10)).unwrap();
         assert_eq!(durability.end(), Slot(0));
-        durability.durable(member(3), fact(2, 1, 10)).unwrap();
+        durability.durable(member(3), StoreId([3; 16]), fact(2, 1, 10)).unwrap();
         assert_eq!(durability.end(), Slot(1));
     }
 
     #[test]
     fn two_contents_in_one_log_view_are_seen() {
-        let mut durability = Durability::new((1..=3).filter_map(MemberId::new).collect());
-        durability.durable(member(1), fact(1, 1, 10)).unwrap();
-        assert_eq!(broken(durability.durable(member(2), fact(1, 1, 11))), Some(Invariant::SameContent));
+        let mut durability = cluster();
+        durability.durable(member(1), StoreId([1; 16]), fact(1, 1, 10)).unwrap();
+        assert_eq!(
+            broken(durability.durable(member(2), StoreId([2; 16]), fact(1, 1, 11))),
+            Some(Invariant::SameContent)
+        );
     }
 
     #[test]
     fn a_later_view_that_replaces_what_is_committed_is_seen_whichever_comes_first() {
-        let mut durability = Durability::new((1..=3).filter_map(MemberId::new).collect());
-        durability.durable(member(1), fact(1, 1, 10)).unwrap();
-        durability.durable(member(2), fact(1, 1, 10)).unwrap();
-        assert_eq!(broken(durability.durable(member(3), fact(2, 1, 11))), Some(Invariant::CommittedKept));
+        let mut durability = cluster();
+        durability.durable(member(1), StoreId([1; 16]), fact(1, 1, 10)).unwrap();
+        durability.durable(member(2), StoreId([2; 16]), fact(1, 1, 10)).unwrap();
+        assert_eq!(
+            broken(durability.durable(member(3), StoreId([3; 16]), fact(2, 1, 11))),
+            Some(Invariant::CommittedKept)
+        );
 
-        let mut durability = Durability::new((1..=3).filter_map(MemberId::new).collect());
-        durability.durable(member(1), fact(1, 1, 10)).unwrap();
-        durability.durable(member(3), fact(2, 1, 11)).unwrap();
-        assert_eq!(broken(durability.durable(member(2), fact(1, 1, 10))), Some(Invariant::CommittedKept));
+        let mut durability = cluster();
+        durability.durable(member(1), StoreId([1; 16]), fact(1, 1, 10)).unwrap();
+        durability.durable(member(3), StoreId([3; 16]), fact(2, 1, 11)).unwrap();
+        assert_eq!(
+            broken(durability.durable(member(2), StoreId([2; 16]), fact(1, 1, 10))),
+            Some(Invariant::CommittedKept)
+        );
     }
 }

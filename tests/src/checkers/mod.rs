@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! jobs handed to stores ─▶ sequencing      what was sequenced, by whom, and what is in it
+//! what slots say        ─▶ electorates     what is a quorum, in which view
 //! facts on the disks    ─▶ durability      what is committed: the only truth about commits
 //! slots applied         ─▶ witness         the one log, executed by a naive reference
 //! inputs of clients     ─▶ submissions     who was given which request, and what was refused
@@ -11,6 +12,7 @@
 //! Each invariant has a short name that does not change; the mutants are known by the names that catch them.
 
 pub mod durability;
+pub mod electorates;
 pub mod history;
 pub mod reference;
 pub mod sequencing;
@@ -59,6 +61,8 @@ pub enum Invariant {
     Progress,
     /// The loss of the last datagram of a burst is found and repaired soon.
     TailRepaired,
+    /// A view counts by the configurations that the log under it says.
+    Electorate,
     /// Nothing panics.
     NoPanic,
 }
@@ -99,6 +103,7 @@ impl Invariant {
             Invariant::Stopped => "stopped",
             Invariant::Progress => "progress",
             Invariant::TailRepaired => "tail-repaired",
+            Invariant::Electorate => "electorate",
             Invariant::NoPanic => "no-panic",
         }
     }

@@ -4,6 +4,7 @@
 //! behind everything below it; a slot holds all requests that it orders, the numbers of each origin rise
 //! without gaps, and the digest chains onto the slot before.
 
+use super::electorates::Electorates;
 use super::{Checked, Invariant, require};
 use ftq_core::group::content;
 use ftq_core::ids::{Ballot, BootId, ClusterId, Digest, MemberId, MemberSet, Slot, View};
@@ -30,6 +31,8 @@ struct Held {
     /// The last slot that it handed over, if known, and the digest there.
     handed: Option<Slot>,
     handed_digest: Option<Digest>,
+    /// The last slot that it caught up.
+    caught: Option<(Slot, Digest)>,
     /// The view of the last install that it handed over.
     view: Ballot,
     /// The number that is next of each origin in that view.
@@ -64,6 +67,7 @@ impl Sequencing {
             end,
             handed: Some(end),
             handed_digest: Some(digest),
+            caught: None,
             view: opened.view.ballot,
             next: Vec::new(),
         };
@@ -99,6 +103,10 @@ impl Sequencing {
             | Event::Suspects { .. }
             | Event::Opened { .. }
             | Event::Left { .. }
+            | Event::Configured { .. }
+            | Event::Removed { .. }
+            | Event::Older
+            | Event::Stranded
             | Event::Repeated
             | Event::NearlyFull(_)
             | Event::Refused { .. }
@@ -133,11 +141,22 @@ impl Sequencing {
     }
 
     /// A member hands a job to its store.
-    pub fn handed(&mut self, member: MemberId, job: &Job) -> Checked {
+    /// `kept` is the digest of the last slot that an install keeps.
+    pub fn handed(
+        &mut self,
+        member: MemberId,
+        job: &Job,
+        kept: Option<Digest>,
+        electorates: &mut Electorates,
+    ) -> Checked {
         match job {
             Job::Append { slots, .. } => {
                 for record in slots {
                     self.origins.insert((record.slot, record.digest), record.view);
+                    let held = self.held(member);
+                    if let (Some(slot), Some(digest)) = (held.handed, held.handed_digest) {
+                        electorates.appended((slot, digest), record);
+                    }
                     Sequencing::appended(member, self.held(member), record)?;
                 }
                 if self.origins.len() > ORIGINS_KEPT {
@@ -145,7 +164,7 @@ impl Sequencing {
                 }
                 Ok(())
             }
-            Job::Install { view, keep, slots, .. } => {
+            Job::Install { view, configuration, keep, slots, .. } => {
                 if self.views.len() >= VIEWS_KEPT {
                     self.views.pop_first();
                 }
@@ -156,13 +175,18 @@ impl Sequencing {
                 if let Some(last) = slots.last() {
                     (held.handed, held.handed_digest) = (Some(last.slot), Some(last.digest));
                 } else if held.handed != Some(*keep) {
-                    (held.handed, held.handed_digest) = (Some(*keep), None);
+                    let caught = held.caught.filter(|(slot, _)| slot == keep).map(|(_, digest)| digest);
+                    (held.handed, held.handed_digest) = (Some(*keep), caught.or(kept));
                 }
-                Ok(())
+                match (held.handed, held.handed_digest) {
+                    (Some(slot), Some(digest)) => electorates.installing(view.ballot, configuration, (slot, digest)),
+                    (Some(_) | None, _) => Ok(()),
+                }
             }
             Job::CatchUp { slots, .. } => {
                 // Whether slots that it differs from lay above is for the install to say that follows.
                 let held = self.held(member);
+                held.caught = slots.last().map(|last| (last.slot, last.digest));
                 (held.handed, held.handed_digest) = match slots.last() {
                     Some(last) if held.handed.is_some_and(|handed| handed <= last.slot) => {
                         (Some(last.slot), Some(last.digest))

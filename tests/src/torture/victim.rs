@@ -5,7 +5,7 @@
 
 use super::log::{ballot, check, configuration, slot, snapshot, view};
 use ftq_core::chance::Chance;
-use ftq_core::ids::{Digest, Slot, StoreId};
+use ftq_core::ids::{BootId, Digest, Slot, StoreId};
 use ftq_core::replica::FetchId;
 use ftq_core::store::{Fetch, Fetched, Generation, Heard, Job, JobId, Mark, Opened, Report, SlotRecord};
 use ftq_storage::disk::{DiskStore, Options};
@@ -299,7 +299,7 @@ impl Victim {
         self.heard += 1;
         let mark = Mark { ordinal: self.heard, ..Mark::default() };
         say(format_args!("hear {}", self.heard));
-        self.archive(Job::Heard { marks: vec![Heard { store: StoreId([9; 16]), mark }] });
+        self.archive(Job::Heard { marks: vec![Heard { store: StoreId([9; 16]), boot: BootId([8; 16]), mark }] });
     }
 
     fn read(&mut self) {

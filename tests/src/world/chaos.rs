@@ -10,7 +10,7 @@ use crate::trace::Who;
 use ftq_core::replica::{Event, Output};
 use ftq_core::store::Job;
 use ftq_core::time::{Span, Time};
-use ftq_storage::memory::Faults;
+use ftq_storage::memory::{Faults, Mishap};
 
 /// How far a session's expiry is exceeded when all clocks jump.
 const CLOCKS_JUMP: Span = Span::secs(660);
@@ -164,7 +164,56 @@ impl World {
                 let drift = i64::try_from(self.chance.below(20_001)).unwrap_or(0) - 10_000;
                 self.drift_clock(id, drift);
             }
+            Fault::NewDisk => {
+                if self.may_forget(node) {
+                    self.power_cut(id);
+                    self.replace_disk(node);
+                    self.restart_at(node, until);
+                }
+            }
+            Fault::Rot => {
+                if self.may_forget(node) {
+                    self.power_cut(id);
+                    let mishap = self.some_mishap();
+                    self.befall(node, mishap);
+                    self.restart_at(node, until);
+                }
+            }
+            Fault::PutBack => self.put_back_by_chance(node, until),
+            Fault::ClusterChange => self.change_by_chance(),
         }
+    }
+
+    fn some_mishap(&mut self) -> Mishap {
+        match self.chance.below(8) {
+            0 => Mishap::TailLost,
+            1 => Mishap::JournalLost,
+            2 | 3 => Mishap::ArchiveLost,
+            4 => Mishap::IdentityLost,
+            _ => Mishap::Rot,
+        }
+    }
+
+    /// A copy of a disk is taken; if there is one already, it is put back, or a part of it.
+    fn put_back_by_chance(&mut self, node: usize, until: Time) {
+        let id = self.nodes[node].member.number();
+        let usable =
+            self.nodes[node].copy.as_ref().is_some_and(|copy| copy.store() == self.nodes[node].durable().store());
+        if !usable {
+            return self.copy_disk(id);
+        }
+        if !self.may_forget(node) {
+            return;
+        }
+        self.power_cut(id);
+        let Some(copy) = self.nodes[node].copy.take() else { return };
+        let mishap = match self.chance.below(4) {
+            0 => Mishap::ArchivePutBack(Box::new(copy)),
+            1 => Mishap::JournalPutBack(Box::new(copy)),
+            _ => Mishap::PutBack(Box::new(copy)),
+        };
+        self.befall(node, mishap);
+        self.restart_at(node, until);
     }
 
     /// Members whose sides have no bit in common don't hear each other.

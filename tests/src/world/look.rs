@@ -5,7 +5,7 @@ use super::{Checks, World};
 use crate::checkers::Violation;
 use crate::counts::{Count, Counts};
 use crate::node::Running;
-use ftq_core::ids::{Ballot, ClusterId, MemberSet, Slot};
+use ftq_core::ids::{Ballot, ClusterId, Configuration, MemberSet, Slot};
 use ftq_core::time::Time;
 use ftq_storage::memory::Disk;
 
@@ -67,10 +67,17 @@ impl World {
         self.running(id).map_or(Slot(0), |running| running.replica.group().log().delivered())
     }
 
+    /// The configuration in force, by what is committed on the disks.
+    pub fn configuration(&self) -> &Configuration {
+        self.checks.durability.electorates().current()
+    }
+
     /// Whether all members take part in one and the same view.
     pub fn is_one_view_of_all(&self) -> bool {
-        let (ballot, set) = self.view(1);
-        set.len() == self.nodes.len() && self.ids().all(|id| self.is_in(id, ballot))
+        let members = self.configuration().set();
+        let Some(first) = members.lowest() else { return false };
+        let (ballot, set) = self.view(first.number());
+        set == members && members.iter().all(|member| self.is_in(member.number(), ballot))
     }
 
     /// Whether a member takes part in this view.
@@ -101,7 +108,8 @@ impl World {
             return Some(format!("{} calls are not answered", history.open()));
         }
         let newest = self.nodes.iter().map(|node| node.durable().view()).max_by_key(|view| view.ballot)?;
-        for node in &self.nodes {
+        let members = self.configuration().set();
+        for node in self.nodes.iter().filter(|node| members.contains(node.member)) {
             let id = node.member;
             let Some(running) = &node.running else { return Some(format!("member {id} is down")) };
             let (group, log_view) = (running.replica.group(), node.durable().log_view());

@@ -3,7 +3,9 @@
 //! Always: one queue says what happens next; what happens is a function of the setup and its seed; after
 //! each step the checkers have seen all of it, and the first violation stops the world.
 
+mod budget;
 mod chaos;
+mod cluster;
 mod look;
 mod observe;
 mod queue;
@@ -26,12 +28,13 @@ use crate::network::{Datagram, Endpoint, Network};
 use crate::node::{Node, Turn};
 use crate::trace::{Trace, Who};
 use ftq_core::chance::Chance;
+use ftq_core::group::admission::ClusterChange;
 use ftq_core::ids::{Ballot, BootId, ClusterId, MemberId, MemberSet};
-use ftq_core::replica::{ClientId, Input, Options, Order, Output};
+use ftq_core::replica::{ChangeId, ChangeOutcome, ClientId, Input, Options, Order, Output};
 use ftq_core::time::{Span, Time};
 use ftq_net::client;
 use ftq_storage::Store as _;
-use ftq_storage::memory::Faults;
+use ftq_storage::memory::{Faults, Mishap};
 use queue::{Happening, Queue};
 
 /// How many things may happen at one and the same moment before the world is taken to spin.
@@ -44,6 +47,7 @@ pub struct World {
     queue: Queue,
     chance: Chance,
     cluster: ClusterId,
+    founding: MemberSet,
     order: Order,
     snapshot_every: u64,
     log_keep: u64,
@@ -60,6 +64,13 @@ pub struct World {
     outputs: Vec<Output>,
     /// The highest view that anybody has opened.
     opened: Ballot,
+    /// The changes of the cluster that were ordered, and how they ended.
+    ordered: Vec<(ChangeId, ClusterChange)>,
+    changes: Vec<(ChangeId, ChangeOutcome)>,
+    last_change: u64,
+    /// How small and how large the cluster may become by chance.
+    members_min: usize,
+    members_max: usize,
 }
 
 /// All checkers.
@@ -267,6 +278,7 @@ impl World {
                     running.store.fetch(id, fetch);
                 }
             }
+            Output::Changed { id, outcome } => self.changed(node, id, outcome),
             Output::Event(ftq_core::replica::Event::Stopped { .. }) => return true,
             Output::Event(_) => {}
         }
@@ -302,14 +314,14 @@ impl World {
     }
 
     fn start_node(&mut self, node: usize) {
-        if self.nodes[node].running.is_some() {
+        if self.nodes[node].running.is_some() || !self.nodes[node].enlisted {
             return;
         }
         let member = self.nodes[node].member;
         let options = Options {
             me: member,
             cluster: self.cluster,
-            founding: self.members(),
+            founding: self.nodes[node].contact.map_or(self.founding, MemberSet::of),
             order: self.order,
             datagram_max: self.datagram_max,
             snapshot_every: self.snapshot_every,
@@ -330,15 +342,15 @@ impl World {
     /// manager does.
     fn exit(&mut self, node: usize) {
         self.nodes[node].stop(|store| store.crash());
+        if std::mem::take(&mut self.nodes[node].is_older) {
+            // What the store did not notice by itself, it is told.
+            self.befall(node, Mishap::JournalLost);
+        }
         let faults = self.nodes[node].faults;
         self.nodes[node].set_faults(Faults { failing: false, ..faults });
         self.look_at_disk(node);
         let boot = self.nodes[node].boots;
         self.queue.push(self.now + Span::millis(500), Happening::Restart { node, boot });
-    }
-
-    fn members(&self) -> MemberSet {
-        self.nodes.iter().map(|node| node.member).collect()
     }
 
     fn say(&mut self, who: Who, what: &str, details: std::fmt::Arguments<'_>) {
@@ -349,6 +361,6 @@ impl World {
 }
 
 /// The member at an index.
-fn member(index: usize) -> MemberId {
+pub(super) fn member(index: usize) -> MemberId {
     u8::try_from(index + 1).ok().and_then(MemberId::new).expect("a small cluster")
 }

@@ -1,10 +1,11 @@
 //! What the checkers, the counts and the trace get to see of each step.
 
-use super::World;
+use super::{Checks, World};
 use crate::checkers::history::{Call, End};
 use crate::checkers::witness::{Applying, Around};
 use crate::checkers::{Checked, Invariant, Violation, require};
 use crate::counts::Count;
+use crate::node::Node;
 use crate::trace::Who;
 use ftq_core::ids::BootId;
 use ftq_core::replica::Event;
@@ -61,12 +62,16 @@ impl World {
                 if *view > self.opened {
                     self.opened = *view;
                     self.counts.one(Count::ViewChange);
+                    let joint = self.checks.durability.electorates().is_joint(*view);
+                    self.counts.add(Count::JointView, u64::from(joint));
                 }
             }
             Event::CaughtUp { .. } => self.counts.one(Count::CaughtUpByLog),
             Event::Refused { .. } => self.counts.one(Count::RefusedInput),
+            Event::Older => self.nodes[node].is_older = true,
+            Event::Removed { .. } => self.nodes[node].enlisted = false,
             Event::Stopped { why } => {
-                let excused = self.nodes[node].running.as_ref().is_some_and(|running| running.store.has_failed());
+                let excused = self.is_excused(node);
                 self.check(require(excused, Invariant::Stopped, || format!("member {member} stopped: {why}")));
             }
             Event::Sequenced { .. }
@@ -74,9 +79,21 @@ impl World {
             | Event::Suspects { .. }
             | Event::Installed { .. }
             | Event::Left { .. }
+            | Event::Configured { .. }
+            | Event::Stranded
             | Event::NearlyFull(_)
             | Event::Repeated => {}
         }
+    }
+
+    /// Whether a replica has a reason to stop: its disk failed or has forgotten something, or the cluster does
+    /// without its store.
+    fn is_excused(&self, node: usize) -> bool {
+        let Node { member, running, is_older, enlisted, forgotten, .. } = &self.nodes[node];
+        let failed = running.as_ref().is_some_and(|running| running.store.has_failed());
+        let store = self.nodes[node].durable().store();
+        let removed = !self.checks.durability.electorates().current().seats(*member, store);
+        failed || (*is_older && forgotten.is_some()) || (!enlisted && removed)
     }
 
     /// What a replica announces about itself is on its disk.
@@ -109,24 +126,26 @@ impl World {
     /// Takes note of what has become durable.
     pub(super) fn look_at_disk(&mut self, node: usize) {
         let member = self.nodes[node].member;
+        let store = self.nodes[node].durable().store();
         let mut checked = Ok(());
         let durability = &mut self.checks.durability;
         match &mut self.nodes[node].running {
             Some(running) => {
                 for fact in running.store.take_facts() {
-                    checked = checked.and_then(|()| durability.durable(member, fact));
+                    checked = checked.and_then(|()| durability.durable(member, store, fact));
                 }
                 checked = checked.and_then(|()| durability.looked_at(member, running.store.disk()));
             }
             None => {
                 if let Some(disk) = &mut self.nodes[node].disk {
                     for fact in disk.take_facts() {
-                        checked = checked.and_then(|()| durability.durable(member, fact));
+                        checked = checked.and_then(|()| durability.durable(member, store, fact));
                     }
                     checked = checked.and_then(|()| durability.looked_at(member, disk));
                 }
             }
         }
+        self.see_who_is_back(node);
         let cut = self.nodes[node].durable().counts().delivered_cut;
         checked = checked.and_then(|()| {
             require(cut == 0, Invariant::CommittedKept, || {
@@ -140,7 +159,20 @@ impl World {
     pub(super) fn observe_job(&mut self, node: usize, job: &Job) {
         if self.violation.is_none() {
             self.trace_job(node, job);
-            let checked = self.checks.sequencing.handed(self.nodes[node].member, job);
+            let log = self.nodes[node].running.as_ref().map(|running| running.replica.group().log());
+            let kept = match job {
+                Job::Install { keep, .. } => log.and_then(|log| log.digest_at(*keep)),
+                Job::Append { .. }
+                | Job::Promise { .. }
+                | Job::CatchUp { .. }
+                | Job::Adopt { .. }
+                | Job::Heard { .. }
+                | Job::Deliver { .. }
+                | Job::Snapshot { .. }
+                | Job::Cut { .. } => None,
+            };
+            let Checks { sequencing, durability, .. } = &mut self.checks;
+            let checked = sequencing.handed(self.nodes[node].member, job, kept, durability.electorates_mut());
             self.check(checked);
         }
     }
@@ -259,6 +291,14 @@ impl World {
             Event::Opened { view } => self.say(who, "opened", format_args!("view {view:?}")),
             Event::Left { view } => self.say(who, "left", format_args!("view {view:?}")),
             Event::CaughtUp { slots, upto } => self.say(who, "caught up", format_args!("{slots} slots, to {upto}")),
+            Event::Configured { configuration, members } => {
+                self.say(who, "configured", format_args!("{members:?}, number {configuration}"));
+            }
+            Event::Removed { configuration } => {
+                self.say(who, "removed", format_args!("by configuration {configuration}"));
+            }
+            Event::Older => self.say(who, "older", format_args!("than others have heard")),
+            Event::Stranded => self.say(who, "stranded", format_args!("nobody has what is lost here")),
             Event::NearlyFull(is_nearly_full) => self.say(who, "disk", format_args!("nearly full: {is_nearly_full}")),
             Event::Repeated => self.say(who, "repeated", format_args!("a retry is answered from its session")),
             Event::Refused { why } => self.say(who, "refused", format_args!("{why}")),

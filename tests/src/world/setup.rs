@@ -32,6 +32,8 @@ const CLOCKS_APART: Span = Span::secs(3_600);
 pub struct Setup {
     /// How many members.
     pub members: usize,
+    /// How many further replicas, which are down and may be added.
+    pub spares: usize,
     /// How many clients.
     pub clients: usize,
     /// What everything else is drawn from.
@@ -62,6 +64,7 @@ impl Setup {
         let links = Behaviour { delay: Span::millis(1), jitter: Span::micros(20), ..Behaviour::default() };
         Setup {
             members,
+            spares: 0,
             clients: 4,
             seed: 1,
             order: Order::Rotating,
@@ -80,6 +83,12 @@ impl Setup {
     #[must_use]
     pub fn seed(self, seed: u64) -> Setup {
         Setup { seed, ..self }
+    }
+
+    /// The same with so many replicas that may be added.
+    #[must_use]
+    pub fn spares(self, spares: usize) -> Setup {
+        Setup { spares, ..self }
     }
 
     /// The same with so many clients.
@@ -123,14 +132,15 @@ impl Setup {
     pub fn build_down(self) -> World {
         let mut chance = Chance::new(self.seed);
         let cluster = ClusterId(chance.bytes16());
-        let mut network = Network::new(self.members + self.clients, self.links, chance.draw());
-        for at_client in self.members..self.members + self.clients {
-            for at_member in 0..self.members {
+        let all = self.members + self.spares;
+        let mut network = Network::new(all + self.clients, self.links, chance.draw());
+        for at_client in all..all + self.clients {
+            for at_member in 0..all {
                 network.set_behaviour(Endpoint(at_client), Endpoint(at_member), self.client_links);
                 network.set_behaviour(Endpoint(at_member), Endpoint(at_client), self.client_links);
             }
         }
-        let nodes: Vec<Node> = (0..self.members)
+        let nodes: Vec<Node> = (0..all)
             .map(|index| {
                 let disk = Disk::create(StoreId(chance.bytes16()));
                 let clock = LocalClock::new(Time(0), Time(chance.below(CLOCKS_APART.0)));
@@ -138,12 +148,13 @@ impl Setup {
                 node.set_faults(self.disks);
                 node.cpu = self.cpu;
                 node.healthy_cpu = self.cpu;
+                node.enlisted = index < self.members;
                 node
             })
             .collect();
-        let clients =
-            (0..self.clients).map(|index| SimClient::new(index, (0..self.members).collect(), chance.draw())).collect();
+        let clients = (0..self.clients).map(|index| SimClient::new(index, (0..all).collect(), chance.draw())).collect();
         let members: MemberSet = nodes.iter().map(|node| node.member).collect();
+        let founding: MemberSet = members.iter().take(self.members).collect();
         let mut queue = Queue::default();
         if self.mix.is_some() {
             queue.push(Time(0), Happening::Chaos);
@@ -153,18 +164,19 @@ impl Setup {
             queue,
             chance,
             cluster,
+            founding,
             order: self.order,
             snapshot_every: self.snapshot_every,
             log_keep: self.log_keep,
             datagram_max: DATAGRAM_MAX,
             network,
             checks: Checks {
-                durability: Durability::new(members),
+                durability: Durability::new(founding, members),
                 sequencing: Sequencing::new(cluster, members),
                 submissions: Submissions::default(),
                 witness: Witness::new(Reference::default()),
                 history: History::default(),
-                promised: vec![Ballot::default(); self.members],
+                promised: vec![Ballot::default(); all],
             },
             nodes,
             clients,
@@ -175,6 +187,11 @@ impl Setup {
             spinning: 0,
             outputs: Vec::new(),
             opened: Ballot::default(),
+            ordered: Vec::new(),
+            changes: Vec::new(),
+            last_change: 0,
+            members_min: self.members.min(3),
+            members_max: (self.members + 2).min(7),
         }
     }
 

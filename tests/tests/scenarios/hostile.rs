@@ -4,10 +4,13 @@
 use super::formed;
 use bytes::Bytes;
 use ftq_core::chance::Chance;
+use ftq_core::electorate::Electorate;
+use ftq_core::group::admission::ClusterChange;
 use ftq_core::group::message::{Heartbeat, Install, Message, Opinion, Promise, Question};
-use ftq_core::ids::{Ballot, BootId, ClusterId, Configuration, Digest, MemberSet, Slot, StoreId, View};
+use ftq_core::ids::{Ballot, BootId, ClusterId, Configuration, Digest, MemberId, MemberSet, Slot, StoreId, View};
 use ftq_core::link::Count;
 use ftq_core::machine::list::Command;
+use ftq_core::store::{Heard, Mark};
 use ftq_core::time::Span;
 use ftq_core::wire::Writer;
 use ftq_tests::checkers::history::End;
@@ -103,6 +106,7 @@ fn bytes_by_chance_do_no_harm() {
 fn absurd(world: &World) -> Vec<Message> {
     let current = world.view(TARGET).0;
     let view = world.disk(TARGET).view().clone();
+    let (mine, me) = (world.disk(TARGET).store(), MemberId::new(TARGET).unwrap());
     let old = Ballot { number: 1, ..current };
     let jump = Ballot { number: current.number + (1 << 33), ..current };
     let highest = Ballot { number: u64::MAX, ..current };
@@ -116,7 +120,14 @@ fn absurd(world: &World) -> Vec<Message> {
             committed: end,
             store: StoreId([1; 16]),
             boot: BootId([1; 16]),
-            configuration: Configuration::founding(members),
+            shown: Mark::default(),
+            heard: vec![Heard {
+                store: mine,
+                boot: BootId([1; 16]),
+                mark: Mark { ordinal: u64::MAX, ..Mark::default() },
+            }],
+            electorate: Electorate::of(Configuration::founding(members)),
+            whole: true,
             hears: members,
             slow: members,
         })
@@ -124,7 +135,7 @@ fn absurd(world: &World) -> Vec<Message> {
     let install = |ballot: Ballot, end: Slot, members: View| {
         Message::Install(Install {
             view: View { ballot, ..members },
-            configuration: Configuration::founding(view.set()),
+            electorate: Electorate::of(Configuration::founding(view.set())),
             log_view: ballot,
             end,
             digest: Digest(1),
@@ -149,9 +160,9 @@ fn absurd(world: &World) -> Vec<Message> {
     let nobody = View { ballot: old, members: vec![], ring: vec![] };
     let last = Slot(u64::MAX);
     vec![
-        Message::Prepare(old),
-        Message::Prepare(jump),
-        Message::Prepare(highest),
+        Message::Prepare(old, Electorate::of(Configuration::founding(members))),
+        Message::Prepare(jump, Electorate::default()),
+        Message::Prepare(highest, Electorate::default()),
         Message::Outbid(old),
         Message::Outbid(jump),
         Message::Outbid(highest),
@@ -181,6 +192,11 @@ fn absurd(world: &World) -> Vec<Message> {
         heartbeat(old, 0),
         heartbeat(current, u64::MAX),
         heartbeat(current, 1),
+        Message::WantChange(0, ClusterChange::Remove(me)),
+        Message::WantChange(1, ClusterChange::Add(me)),
+        Message::Removed(mine, 1),
+        Message::Removed(StoreId([1; 16]), u64::MAX),
+        Message::Older(StoreId([1; 16])),
     ]
 }
 
@@ -201,7 +217,7 @@ fn unused_numbers(world: &mut World) -> Vec<u64> {
     let before = sent(world);
     world.cut(FORGED, TARGET);
     world.bind_client(3, &[3]);
-    for _ in 0..35 {
+    for _ in 0..40 {
         world.call(3, Command::Add { counter: 5, amount: 1 }, Span::secs(5));
         world.run_for(Span::millis(7));
     }

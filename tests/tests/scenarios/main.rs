@@ -4,11 +4,13 @@
 //! simulator are checked after every step of every scenario.
 
 mod bad_links;
+mod cluster_changes;
 mod deaths;
 mod far_behind;
 mod hostile;
 mod hung_disk;
 mod idle;
+mod lost_disks;
 mod lost_tail;
 mod minority_sequence;
 mod partition;

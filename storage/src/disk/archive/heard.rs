@@ -1,10 +1,11 @@
 //! What was heard of the other stores' marks: one value, written when it suits (RULES S13).
 //!
 //! ```text
-//! key 'h' ─▶ n · n times (store · ordinal · promise · log view · end)
+//! key 'h' ─▶ n · n times (store · boot · ordinal · promise · log view · end)
 //! ```
 
 use super::{Archive, Trouble};
+use ftq_core::ids::{BootId, StoreId};
 use ftq_core::store::{Heard, Mark};
 use ftq_core::wire::{Malformed, Reader, Writer};
 
@@ -18,8 +19,8 @@ impl Archive {
     pub(in crate::disk) fn hear(&mut self, marks: &[Heard]) -> Result<(), Trouble> {
         let mut w = Writer::new();
         w.u64(marks.len() as u64);
-        for Heard { store, mark } in marks {
-            w.raw(&store.0).u64(mark.ordinal).ballot(mark.promise).ballot(mark.view).slot(mark.end);
+        for Heard { store, boot, mark } in marks {
+            w.raw(&store.0).raw(&boot.0).u64(mark.ordinal).ballot(mark.promise).ballot(mark.view).slot(mark.end);
         }
         self.put(&KEY, w.as_slice())
     }
@@ -31,9 +32,9 @@ impl Archive {
         let mut read = || {
             let n = r.count(STORES_MAX)?;
             let next = |_| {
-                let store = ftq_core::ids::StoreId(r.array()?);
+                let (store, boot) = (StoreId(r.array()?), BootId(r.array()?));
                 let mark = Mark { ordinal: r.u64()?, promise: r.ballot()?, view: r.ballot()?, end: r.slot()? };
-                Ok(Heard { store, mark })
+                Ok(Heard { store, boot, mark })
             };
             (0..n).map(next).collect::<Result<Vec<Heard>, Malformed>>()
         };

@@ -266,6 +266,11 @@ impl Journal {
         self.shown
     }
 
+    /// The number of the last record.
+    pub(super) fn last_ordinal(&self) -> u64 {
+        self.head.ordinal - 1
+    }
+
     /// Promise, view and configuration.
     pub(super) fn standing(&self) -> (Ballot, View, Option<Configuration>) {
         (self.standing.promise, self.standing.view.clone(), self.standing.configuration.clone())

@@ -310,7 +310,11 @@ fn a_full_disk_and_a_bad_read_end_the_store() {
 #[test]
 fn what_was_heard_of_others_is_kept_in_the_archive() {
     let mut bench = prepared();
-    let heard = vec![Heard { store: StoreId([2; 16]), mark: Mark { ordinal: 7, end: Slot(5), ..Mark::default() } }];
+    let heard = vec![Heard {
+        store: StoreId([2; 16]),
+        boot: ftq_core::ids::BootId([3; 16]),
+        mark: Mark { ordinal: 7, end: Slot(5), ..Mark::default() },
+    }];
     bench.durable(Job::Heard { marks: heard.clone() });
     let disk = bench.memory.power_cut();
     assert_eq!(befallen(&disk, Mishap::JournalLost).1.heard, heard);

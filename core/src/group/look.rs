@@ -1,0 +1,84 @@
+//! What there is to see of a group.
+
+use crate::electorate::Electorate;
+use crate::ids::{Ballot, BootId, MemberId, Slot, StoreId, View};
+use crate::store::Position;
+use crate::time::Time;
+
+use super::Group;
+use super::log::Log;
+use super::order::Ordering;
+use super::own::Own;
+
+impl Group {
+    /// The view that was installed last.
+    pub fn view(&self) -> &View {
+        &self.ordering.view
+    }
+
+    /// The state of ordering in that view.
+    pub fn ordering(&self) -> &Ordering {
+        &self.ordering
+    }
+
+    /// Whether this replica takes part in its view: nothing higher was accepted.
+    pub fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// Whether slots are sequenced in its view, and it hears a quorum: requests may leave.
+    pub fn is_serving(&self, now: Time) -> bool {
+        let heard = || self.detector.heard(now).with(self.options.me);
+        self.active && self.opened && self.electorate.is_quorum(heard().intersection(self.view().set()))
+    }
+
+    /// The log in memory.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What quorums of the installed view are counted against.
+    pub fn electorate(&self) -> &Electorate {
+        &self.electorate
+    }
+
+    /// The highest promise that is durable.
+    pub fn promised(&self) -> Ballot {
+        self.promise
+    }
+
+    /// Up to where this replica says that it is durable in its view.
+    pub fn durable(&self) -> Slot {
+        self.durable
+    }
+
+    /// Own requests that are not delivered.
+    pub fn own(&self) -> &Own {
+        &self.own
+    }
+
+    /// The positions of all origins, as of the last slot delivered.
+    pub fn positions(&self) -> &[Position] {
+        &self.positions
+    }
+
+    /// Who this is: member, store, boot.
+    pub(crate) fn identity(&self) -> (MemberId, StoreId, BootId) {
+        (self.options.me, self.store, self.boot)
+    }
+
+    /// Whether this replica takes itself for a voter: its store is one that the cluster knows, as far as its
+    /// log says. Who knows of no view, while others do, is not to found one; nor is a store that was in use
+    /// before and has lost that (RULES S12).
+    pub fn votes(&self) -> bool {
+        let electorate = self.log.electorate();
+        let others_have_one = || self.detector.peers().any(|(_, peer)| !peer.heartbeat.view.is_none());
+        let may_found = || !self.is_forgetful && !others_have_one();
+        electorate.admits(self.options.me, self.store) && (!electorate.is_founding() || may_found())
+    }
+
+    /// Whether its log and its state are all here, so that it could take part in a view.
+    pub fn is_whole(&self) -> bool {
+        self.hollow.is_none()
+    }
+}

@@ -1,0 +1,115 @@
+//! Which configurations there were, and by which of them each view counts, from what stands in the slots.
+//!
+//! Always: a view counts by the configuration that the log under it has proven and, if a change ends that
+//! log, by the one that this proposes as well; it is the same for all who install it.
+
+use super::{Checked, Invariant, require};
+use ftq_core::group::notice::Notice;
+use ftq_core::ids::{Ballot, Configuration, Digest, MemberId, MemberSet, Slot, StoreId};
+use ftq_core::store::SlotRecord;
+use std::collections::BTreeMap;
+
+/// Of how many slots it is remembered which configuration was proven behind them.
+const SLOTS_KEPT: usize = 20_000;
+
+/// The configurations of a cluster.
+#[derive(Clone, Debug)]
+pub struct Electorates {
+    founding: MemberSet,
+    notices: BTreeMap<(Slot, Digest), Notice>,
+    /// The number of the configuration that a log with this end has proven.
+    proven: BTreeMap<(Slot, Digest), u64>,
+    views: BTreeMap<Ballot, Vec<Configuration>>,
+    current: Configuration,
+}
+
+impl Electorates {
+    /// A cluster of these members that has not begun.
+    pub fn new(founding: MemberSet) -> Electorates {
+        Electorates {
+            founding,
+            notices: BTreeMap::new(),
+            proven: BTreeMap::new(),
+            views: BTreeMap::new(),
+            current: Configuration::founding(founding),
+        }
+    }
+
+    /// A slot was appended behind another one.
+    pub(crate) fn appended(&mut self, before: (Slot, Digest), record: &SlotRecord) {
+        let here = (record.slot, record.digest);
+        let mut proven = if before.0 == Slot(0) { Some(1) } else { self.proven.get(&before).copied() };
+        if let Some(notice) = Notice::of(&record.content) {
+            if let Notice::Seal(sealed) = &notice {
+                proven = Some(sealed.number);
+            }
+            self.notices.insert(here, notice);
+        }
+        if let Some(proven) = proven {
+            self.proven.insert(here, proven);
+        }
+        if self.proven.len() > SLOTS_KEPT {
+            self.proven.pop_first();
+        }
+    }
+
+    /// A member is about to install a view over a log with this end, and says that this is what it has proven.
+    pub(crate) fn installing(&mut self, view: Ballot, sealed: &Configuration, end: (Slot, Digest)) -> Checked {
+        let known = self.proven.get(&end).copied();
+        require(known.is_none_or(|number| number == sealed.number), Invariant::Electorate, || {
+            format!("view {view:?} counts by configuration {}, its log has proven {known:?}", sealed.number)
+        })?;
+        let is_said = |notice: &Notice| matches!(notice, Notice::Seal(said) if said == sealed);
+        let is_first = sealed.number == 1 && sealed.set() == self.founding;
+        require(is_first || self.notices.values().any(is_said), Invariant::Electorate, || {
+            format!("view {view:?} counts by {sealed:?}, which no slot has said")
+        })?;
+        let mut counts = vec![sealed.clone()];
+        if let Some(Notice::Change(next)) = self.notices.get(&end) {
+            counts.push(next.clone());
+        }
+        let before = self.views.entry(view).or_insert_with(|| counts.clone());
+        require(*before == counts, Invariant::Electorate, || {
+            format!("view {view:?} counts by {counts:?} and by {before:?}")
+        })
+    }
+
+    /// Whether these stores are a quorum in a view.
+    pub fn is_quorum(&self, view: Ballot, who: &[(MemberId, StoreId)]) -> bool {
+        let counts = self.views.get(&view).map_or(std::slice::from_ref(&self.current), Vec::as_slice);
+        counts.iter().all(|configuration| {
+            let seated = who.iter().filter(|(member, store)| configuration.seats(*member, *store));
+            configuration.is_quorum(seated.map(|(member, _)| *member).collect())
+        })
+    }
+
+    /// Whether a view counts by two configurations.
+    pub fn is_joint(&self, view: Ballot) -> bool {
+        self.views.get(&view).is_some_and(|counts| counts.len() > 1)
+    }
+
+    /// A slot is committed; whether a new configuration is in force by it.
+    pub(crate) fn committed(&mut self, slot: Slot, digest: Digest) -> bool {
+        match self.notices.get(&(slot, digest)) {
+            Some(Notice::Seal(sealed)) => {
+                self.current = sealed.clone();
+                true
+            }
+            Some(Notice::Change(_)) | None => false,
+        }
+    }
+
+    /// The configuration in force.
+    pub fn current(&self) -> &Configuration {
+        &self.current
+    }
+
+    /// The configuration in force, and all that somebody has ordered to follow it.
+    pub fn possible(&self) -> impl Iterator<Item = &Configuration> {
+        let next = self.notices.values().filter_map(|notice| match notice {
+            Notice::Change(next) if next.number == self.current.number + 1 => Some(next),
+            Notice::Change(_) | Notice::Seal(_) => None,
+        });
+        std::iter::once(&self.current).chain(next)
+    }
+}

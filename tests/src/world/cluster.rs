@@ -1,0 +1,149 @@
+//! The cluster changes: replicas that join, leave, take another's place, get a new disk.
+
+use super::script::index;
+use super::{World, member};
+use crate::counts::Count;
+use crate::node::Node;
+use crate::trace::Who;
+use ftq_core::group::admission::ClusterChange;
+use ftq_core::ids::{MemberId, MemberSet};
+use ftq_core::replica::{ChangeId, ChangeOutcome, Input};
+use ftq_core::time::Span;
+use ftq_storage::memory::Mishap;
+
+/// After so long with a disk everyone knows a replica by its new store: a change that names the old one may
+/// leave a view that nobody can complete.
+const DISK_KNOWN: Span = Span::secs(1);
+
+/// How long a change may take.
+const CHANGE_WITHIN: Span = Span::secs(5);
+
+/// How a scenario changes the cluster.
+impl World {
+    /// A spare replica starts, and knows one member.
+    pub fn enlist(&mut self, id: u8, contact: u8) {
+        self.nodes[index(id)].contact = Some(member(index(contact)));
+        self.nodes[index(id)].enlisted = true;
+        self.start_node(index(id));
+    }
+
+    /// An operator orders a change at a member. It ends within five seconds, one way or the other.
+    pub fn order_change(&mut self, at: u8, change: ClusterChange) -> ChangeId {
+        self.last_change += 1;
+        let id = ChangeId(self.last_change);
+        self.counts.one(Count::ChangeOrdered);
+        self.ordered.push((id, change));
+        self.say(Who::Member(at), "ordered", format_args!("{change:?}"));
+        self.deliver(index(at), Input::Change { id, change, wait: CHANGE_WITHIN });
+        id
+    }
+
+    /// How a change has ended.
+    pub fn change_outcome(&self, id: ChangeId) -> Option<ChangeOutcome> {
+        self.changes.iter().find(|(known, _)| *known == id).map(|(_, outcome)| *outcome)
+    }
+
+    /// Orders a change at a member and lets time pass until it is done.
+    ///
+    /// # Panics
+    /// If it ends otherwise.
+    pub fn change(&mut self, at: u8, change: ClusterChange) -> Span {
+        let id = self.order_change(at, change);
+        let took = self.run_until(CHANGE_WITHIN, |world| world.change_outcome(id).is_some());
+        let outcome = self.change_outcome(id);
+        assert!(matches!(outcome, Some(ChangeOutcome::Done { .. })), "{change:?} ended as {outcome:?}");
+        took.unwrap_or_default()
+    }
+
+    /// A member that is down gets a new disk.
+    pub fn new_disk(&mut self, id: u8) {
+        self.replace_disk(index(id));
+    }
+
+    /// Something befalls the disk of a member that is down.
+    pub fn mishap(&mut self, id: u8, mishap: Mishap) {
+        self.befall(index(id), mishap);
+    }
+
+    /// A copy of a member's disk as it is now, to be put back later.
+    pub fn copy_disk(&mut self, id: u8) {
+        self.nodes[index(id)].copy = Some(self.nodes[index(id)].durable().clone());
+    }
+
+    /// The copy of the disk of a member that is down is put back.
+    pub fn put_back(&mut self, id: u8) {
+        if let Some(copy) = self.nodes[index(id)].copy.take() {
+            self.befall(index(id), Mishap::PutBack(Box::new(copy)));
+        }
+    }
+
+    /// Whether a member's store has forgotten something, and the cluster counts on it no more.
+    pub fn is_forgotten(&self, id: u8) -> bool {
+        self.nodes[index(id)].forgotten.is_some()
+    }
+
+    pub(super) fn changed(&mut self, node: usize, id: ChangeId, outcome: ChangeOutcome) {
+        self.say(Who::Member(self.nodes[node].member.number()), "changed", format_args!("{id:?}: {outcome:?}"));
+        match outcome {
+            ChangeOutcome::Done { .. } => {
+                let change = self.ordered.iter().find(|(known, _)| *known == id).map(|(_, change)| *change);
+                self.counts.one(match change {
+                    Some(ClusterChange::Remove(_)) => Count::Removed,
+                    Some(ClusterChange::Replace { .. }) => Count::Replaced,
+                    Some(ClusterChange::Add(_)) | None => Count::Added,
+                });
+            }
+            ChangeOutcome::Unfit(_) | ChangeOutcome::Overtaken => self.counts.one(Count::ChangeUnfit),
+            ChangeOutcome::Unknown => self.counts.one(Count::ChangeUnknown),
+        }
+        self.changes.push((id, outcome));
+    }
+}
+
+/// How chance changes it.
+impl World {
+    /// Orders some change that leaves the fault budget as it should be.
+    pub(super) fn change_by_chance(&mut self) {
+        let members = self.configuration().set();
+        let Some(at) = self.some(members, |node| node.running.is_some()) else { return };
+        let now = self.now;
+        let known = |node: &Node| node.running.is_some() && now.since(node.disk_since) > DISK_KNOWN;
+        let spare = self.some(self.outsiders(), known);
+        let leaves = self.some(members, |_| true);
+        let room = members.len() < self.members_max;
+        let change = match (self.chance.below(3), spare, leaves) {
+            (0, Some(new), Some(old)) => ClusterChange::Replace { old, new },
+            (1, _, Some(old)) if members.len() > self.members_min => ClusterChange::Remove(old),
+            (_, Some(new), _) if room => ClusterChange::Add(new),
+            _ => return self.enlist_by_chance(),
+        };
+        let Ok(next) = change.apply(self.configuration(), |_| Some(ftq_core::ids::StoreId([0; 16]))) else { return };
+        if self.is_within_budget(&next, MemberSet::EMPTY) {
+            self.order_change(at.number(), change);
+        }
+    }
+
+    /// A replica that is in no cluster starts, with a new disk, and knows some member.
+    pub(super) fn enlist_by_chance(&mut self) {
+        let Some(new) = self.some(self.outsiders(), |node| node.running.is_none()) else { return };
+        let Some(contact) = self.some(self.configuration().set(), |_| true) else { return };
+        let node = index(new.number());
+        if !self.nodes[node].enlisted {
+            self.replace_disk(node);
+            self.nodes[node].forgotten = None;
+        }
+        self.enlist(new.number(), contact.number());
+    }
+
+    /// Everyone who is neither in the cluster nor may be in it soon.
+    fn outsiders(&self) -> MemberSet {
+        let inside = self.checks.durability.electorates().possible();
+        let inside = inside.fold(MemberSet::EMPTY, |set, configuration| set.union(configuration.set()));
+        self.nodes.iter().map(|node| node.member).filter(|member| !inside.contains(*member)).collect()
+    }
+
+    fn some(&mut self, of: MemberSet, fits: impl Fn(&Node) -> bool) -> Option<MemberId> {
+        let fit: Vec<MemberId> = of.iter().filter(|member| fits(&self.nodes[index(member.number())])).collect();
+        (!fit.is_empty()).then(|| fit[crate::faults::index(&mut self.chance, fit.len())])
+    }
+}
