@@ -3,5 +3,7 @@
 
 pub mod bare;
 pub mod cluster;
+pub mod network;
 pub mod service;
 pub mod usage;
+pub mod wire;
