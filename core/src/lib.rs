@@ -25,6 +25,7 @@ pub mod ids;
 mod invariants;
 pub mod link;
 pub mod machine;
+pub mod pack;
 pub mod replica;
 pub mod session;
 pub mod store;

@@ -6,9 +6,10 @@
 //! [2, session, number, floor, wait-ms, command] call  [2, session, number, slot, position, outcome] answer
 //! [3, nonce, local, wait-ms, question]     read       [3, nonce, slot, answer]                  read answer
 //!                                                     [4, request, refusal]                     refused
-//!                                                     [5, request]                              try another
+//! [4, session, wait-ms]                    close      [5, request]                              try another
+//!                                                     [8, session]                              closed
 //! outcome: [0, answer] done, [1] no session, [2] settled, [3] ahead of the window
-//! request: [1, nonce] an opening, [2, session, number] a call, [3, nonce] a read
+//! request: [1, nonce] an opening, [2, session, number] a call, [3, nonce] a read, [4, session] a closing
 //! refusal: [1] no quorum, [2, after-ms] busy, [3] too large, [4] not allowed with this key
 //! ```
 //!
@@ -53,6 +54,11 @@ pub fn encode_request(message: &ClientMessage) -> Bytes {
             int(&mut out, (*wait_ms).into());
             bin(&mut out, command);
         }
+        ClientMessage::Close { session, wait_ms } => {
+            array(&mut out, 3, 4);
+            int(&mut out, session.0);
+            int(&mut out, (*wait_ms).into());
+        }
         ClientMessage::Read { nonce, local, wait_ms, question } => {
             array(&mut out, 5, 3);
             int(&mut out, *nonce);
@@ -82,6 +88,7 @@ pub fn decode_request(bytes: Bytes) -> Result<ClientMessage, Malformed> {
             wait_ms: fields.int()?,
             question: fields.bin()?,
         },
+        (4, 3) => ClientMessage::Close { session: SessionId(fields.int()?), wait_ms: fields.int()? },
         (kind, length) => return Err(Malformed::Array { kind, length }),
     };
     fields.end()?;
@@ -120,6 +127,10 @@ pub fn encode_answer(message: &ServerMessage) -> Bytes {
             array(&mut out, 2, 5);
             encode_name(&mut out, *request);
         }
+        ServerMessage::Closed { session } => {
+            array(&mut out, 2, 8);
+            int(&mut out, session.0);
+        }
     }
     out.into()
 }
@@ -138,6 +149,7 @@ pub fn decode_answer(bytes: Bytes) -> Result<ServerMessage, Malformed> {
         (3, 4) => ServerMessage::ReadAnswer { nonce: fields.int()?, slot: fields.int()?, answer: fields.bin()? },
         (4, 3) => ServerMessage::Refused { request: decode_name(&mut fields)?, refusal: decode_refusal(&mut fields)? },
         (5, 2) => ServerMessage::TryAnother { request: decode_name(&mut fields)? },
+        (8, 2) => ServerMessage::Closed { session: SessionId(fields.int()?) },
         (kind, length) => return Err(Malformed::Array { kind, length }),
     };
     fields.end()?;
@@ -149,6 +161,7 @@ pub fn name_of_request(message: &ClientMessage) -> RequestName {
     match message {
         ClientMessage::Open { nonce, .. } => RequestName::Open(*nonce),
         ClientMessage::Call { session, number, .. } => RequestName::Call(*session, *number),
+        ClientMessage::Close { session, .. } => RequestName::Close(*session),
         ClientMessage::Read { nonce, .. } => RequestName::Read(*nonce),
     }
 }
@@ -158,6 +171,7 @@ pub fn name_of_answer(message: &ServerMessage) -> RequestName {
     match message {
         ServerMessage::Opened { nonce, .. } => RequestName::Open(*nonce),
         ServerMessage::Answer { session, number, .. } => RequestName::Call(*session, *number),
+        ServerMessage::Closed { session } => RequestName::Close(*session),
         ServerMessage::ReadAnswer { nonce, .. } => RequestName::Read(*nonce),
         ServerMessage::Refused { request, .. } | ServerMessage::TryAnother { request } => *request,
     }
@@ -200,6 +214,10 @@ fn encode_name(out: &mut Vec<u8>, name: RequestName) {
             array(out, 2, 3);
             int(out, nonce);
         }
+        RequestName::Close(session) => {
+            array(out, 2, 4);
+            int(out, session.0);
+        }
     }
 }
 
@@ -208,6 +226,7 @@ fn decode_name(fields: &mut Fields) -> Result<RequestName, Malformed> {
         (1, 2) => Ok(RequestName::Open(fields.bin_of()?)),
         (2, 3) => Ok(RequestName::Call(SessionId(fields.int()?), fields.int()?)),
         (3, 2) => Ok(RequestName::Read(fields.int()?)),
+        (4, 2) => Ok(RequestName::Close(SessionId(fields.int()?))),
         (kind, length) => Err(Malformed::Array { kind, length }),
     }
 }

@@ -193,6 +193,7 @@ impl SimClient {
                         Ended::Refused(_) | Ended::Unsent => End::Refused,
                         Ended::Expired => End::Expired,
                         Ended::Unknown => End::Unknown,
+                        Ended::Closed => End::Closed,
                     };
                     return Step::Ended { call, end };
                 }
@@ -260,7 +261,10 @@ impl SimClient {
             ClientMessage::Call { number, floor, wait_ms, command, .. } if strange => {
                 ClientMessage::Call { session: STRANGER, number, floor, wait_ms, command }
             }
-            ClientMessage::Open { .. } | ClientMessage::Call { .. } | ClientMessage::Read { .. } => message,
+            ClientMessage::Open { .. }
+            | ClientMessage::Call { .. }
+            | ClientMessage::Close { .. }
+            | ClientMessage::Read { .. } => message,
         }
     }
 }

@@ -126,6 +126,8 @@ counts! {
     Unknown = "calls unknown",
     /// Calls that ended because the session was gone.
     Expired = "calls of expired sessions",
+    /// Sessions closed by their clients.
+    Closed = "sessions closed",
     /// Linearizable reads answered.
     Read = "linearizable reads",
     /// Local reads answered.

@@ -23,5 +23,6 @@ pub mod node;
 pub mod process;
 pub mod run;
 pub mod swarm;
+pub mod torture;
 pub mod trace;
 pub mod world;

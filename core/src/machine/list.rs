@@ -5,7 +5,7 @@
 //! command that was executed twice, or not at all, shows in the next answer. Alarms fire by the slot
 //! clock alone, which makes the group order empty slots.
 
-use super::{Machine, Place, pieces};
+use super::{Machine, Place, Progress, Ticket, pieces};
 use crate::ids::{Digest, Slot};
 use crate::time::{SlotClock, Span};
 use crate::wire::{Malformed, Reader, Writer};
@@ -96,6 +96,7 @@ struct List {
 /// Lists, counters and alarms.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
+    slot: Slot,
     clock: SlotClock,
     lists: BTreeMap<u64, List>,
     counters: BTreeMap<u64, u64>,
@@ -108,15 +109,18 @@ pub struct Lists {
 
 impl Machine for Lists {
     fn advance(&mut self, slot: Slot, clock: SlotClock) {
-        self.clock = clock;
-        while let Some(alarm) = self.alarms.first_entry().filter(|alarm| *alarm.key() <= clock) {
+        (self.slot, self.clock) = (slot, clock);
+    }
+
+    fn settle(&mut self) {
+        while let Some(alarm) = self.alarms.first_entry().filter(|alarm| *alarm.key() <= self.clock) {
             let (at, count) = alarm.remove_entry();
             self.fired += count;
-            self.chain(&[&slot.0.to_le_bytes(), &at.0.to_le_bytes()]);
+            self.chain(&[&self.slot.0.to_le_bytes(), &at.0.to_le_bytes()]);
         }
     }
 
-    fn apply(&mut self, _place: Place, command: &Bytes, answer: &mut Vec<u8>) {
+    fn apply(&mut self, _place: Place, _ticket: Ticket, command: &Bytes, answer: &mut Vec<u8>) -> Progress {
         let from = answer.len();
         match Command::decode(command.clone()) {
             Ok(command) => self.execute(command),
@@ -124,6 +128,7 @@ impl Machine for Lists {
         }
         .encode(answer);
         self.chain(&[command, &answer[from..]]);
+        Progress::Answered
     }
 
     fn query(&self, question: &Bytes, answer: &mut Vec<u8>) {
@@ -330,7 +335,7 @@ mod tests {
 
     fn run(machine: &mut Lists, command: &Command) -> Answer {
         let mut answer = Vec::new();
-        machine.apply(Place::default(), &command.encode(), &mut answer);
+        machine.apply(Place::default(), Ticket::default(), &command.encode(), &mut answer);
         Answer::decode(Bytes::from(answer)).unwrap()
     }
 
@@ -364,9 +369,11 @@ mod tests {
         assert_eq!(run(&mut machine, &Command::Alarm { after_ms: 2 }), Answer::Alarm(SlotClock(3_000)));
         assert_eq!(machine.deadline(), Some(SlotClock(3_000)));
         machine.advance(Slot(2), SlotClock(2_999));
+        machine.settle();
         assert_eq!(ask(&machine, Question::Alarms), Answer::Alarms { fired: 0, pending: 1 });
         let before = machine.digest();
         machine.advance(Slot(3), SlotClock(3_000));
+        machine.settle();
         assert_eq!(ask(&machine, Question::Alarms), Answer::Alarms { fired: 1, pending: 0 });
         assert_ne!(machine.digest(), before);
         assert_eq!(machine.deadline(), None);
@@ -378,7 +385,7 @@ mod tests {
         let mut machine = Lists::default();
         for bytes in [&b""[..], b"\x09", b"\x02\x01", b"\x03\x01\x01"] {
             let mut answer = Vec::new();
-            machine.apply(Place::default(), &Bytes::copy_from_slice(bytes), &mut answer);
+            machine.apply(Place::default(), Ticket::default(), &Bytes::copy_from_slice(bytes), &mut answer);
             assert_eq!(Answer::decode(Bytes::from(answer)), Ok(Answer::Malformed));
         }
         assert!(machine.lists.is_empty() && machine.counters.is_empty());

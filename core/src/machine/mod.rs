@@ -2,12 +2,23 @@
 //!
 //! The same slots give the same state, byte for byte, on every replica, build and platform. A machine
 //! knows no members and no other time than the slot clock.
+//!
+//! ```text
+//! slot ──▶ advance, settle ──▶ what is due ──────┐
+//!   └────▶ apply ──▶ answered, or waiting        ├──▶ completed: answers to those who waited
+//!            ▲           abandon, end_sessions ──┘
+//!      session, number
+//! ```
+//!
+//! A command that waits is answered later, in the same slot or in another one; where it stands until then
+//! is part of the state.
 
 pub mod list;
 pub mod pieces;
 pub mod queues;
 
 use crate::ids::{Digest, Slot};
+use crate::session::message::SessionId;
 use crate::time::SlotClock;
 use crate::wire::Malformed;
 use alloc::vec::Vec;
@@ -22,19 +33,80 @@ pub struct Place {
     pub position: u32,
 }
 
-/// A deterministic state machine over commands that are opaque to everybody else.
+/// Whose command it is. What a session holds goes back when the session ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket {
+    /// The session.
+    pub session: SessionId,
+    /// The number of the command in it.
+    pub number: u64,
+}
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Its answer was appended.
+    Answered,
+    /// It waits; its answer comes out of [`Machine::completed`].
+    Waiting,
+}
+
+/// A version of the rules that this build does not know. A replica that is told to switch to it can't follow
+/// the log, and stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownRules(pub u64);
+
+/// The answer to a command that had waited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Whose.
+    pub ticket: Ticket,
+    /// The answer.
+    pub answer: Vec<u8>,
+}
+
+/// A deterministic state machine over commands that are opaque to everybody else. What a machine says
+/// nothing about is right for one in which nothing is ever due, nothing waits and nobody holds anything.
 pub trait Machine: Sized {
-    /// Time moves on to the clock of the slot that is applied next; called once per slot, before its requests.
+    /// Time moves on to the clock of the slot that is applied next; called once per slot, before all else.
     fn advance(&mut self, slot: Slot, clock: SlotClock);
 
-    /// Executes one command and appends its answer to `answer`. A command that makes no sense is answered too.
-    fn apply(&mut self, place: Place, command: &Bytes, answer: &mut Vec<u8>);
+    /// Does what is due by now; called once per slot, when the sessions are gone that end there, and
+    /// before its requests.
+    fn settle(&mut self) {}
+
+    /// Executes one command and appends its answer to `answer`, unless it waits. A command that makes no
+    /// sense is answered too.
+    fn apply(&mut self, place: Place, ticket: Ticket, command: &Bytes, answer: &mut Vec<u8>) -> Progress;
+
+    /// The next answer to a command that had waited, in the order in which they were answered. All are
+    /// fetched after each call that changes something.
+    fn completed(&mut self) -> Option<Completion> {
+        None
+    }
+
+    /// Nobody wants the answer to this command any more: it waits no longer.
+    fn abandon(&mut self, ticket: Ticket) {
+        let _ = ticket;
+    }
+
+    /// Sessions are gone: none of their commands waits any longer, and then what they hold goes back.
+    fn end_sessions(&mut self, sessions: &[SessionId]) {
+        let _ = sessions;
+    }
+
+    /// From now on this version of the rules is in force, unless it was before.
+    fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
+        if version <= 1 { Ok(()) } else { Err(UnknownRules(version)) }
+    }
 
     /// Answers a question without changing anything.
     fn query(&self, question: &Bytes, answer: &mut Vec<u8>);
 
     /// When, by the slot clock, something is due although nobody asks.
-    fn deadline(&self) -> Option<SlotClock>;
+    fn deadline(&self) -> Option<SlotClock> {
+        None
+    }
 
     /// Stands for the whole state.
     fn digest(&self) -> Digest;

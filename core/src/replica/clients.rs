@@ -2,11 +2,15 @@
 //!
 //! A request is *held* until it can leave; a definite refusal is given only for one that has never left
 //! (RULES S10). From then on the log answers it, or the client is told to try another replica.
+//!
+//! A command that waits in the machine has left: whoever asks for it here is *parked*, also if another
+//! replica took it first, until its answer comes out of the machine (RULES L12). There are no more parked
+//! than commands that wait.
 
 use crate::group::own::Token;
 use crate::machine::{Machine, Place};
 use crate::session::message::{ClientMessage, Outcome, Refusal, Request, RequestName, ServerMessage, SessionId};
-use crate::session::table::{Applied, Sessions};
+use crate::session::table::{Applied, Sessions, Standing};
 use crate::time::{Span, Time};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -35,6 +39,9 @@ const READS_MAX: usize = 65_536;
 /// A busy replica asks to be left alone for a while.
 const BUSY: Refusal = Refusal::Busy { after_ms: 20 };
 
+/// How long a client that wants a session is asked to wait while there are too many, in milliseconds.
+const FULL_AFTER_MS: u32 = 1_000;
+
 /// How many bytes of bodies share one allocation.
 const SLAB_BYTES: usize = 32 << 10;
 
@@ -50,6 +57,8 @@ pub(super) struct Clients {
     waiting: VecDeque<Option<Waiting>>,
     first: u64,
     names: BTreeMap<(SessionId, u64), Token>,
+    /// Who wants the answer to a command that waits in the machine.
+    parked: BTreeMap<(SessionId, u64), Parked>,
     reads: BTreeMap<Token, Reading>,
     last_read: u64,
     served_at: Time,
@@ -76,6 +85,12 @@ struct Waiting {
 }
 
 #[derive(Debug)]
+struct Parked {
+    client: ClientId,
+    told: bool,
+}
+
+#[derive(Debug)]
 struct Reading {
     client: ClientId,
     nonce: u64,
@@ -92,6 +107,7 @@ impl Clients {
             waiting: VecDeque::new(),
             first: 0,
             names: BTreeMap::new(),
+            parked: BTreeMap::new(),
             reads: BTreeMap::new(),
             last_read: 0,
             served_at: now,
@@ -103,20 +119,57 @@ impl Clients {
 
     /// When to look at the clients' deadlines.
     pub(super) fn deadline(&self) -> Option<Time> {
-        (!self.held.is_empty() || !self.waiting.is_empty() || !self.reads.is_empty()).then_some(self.sweep_at)
+        let nobody = self.held.is_empty() && self.waiting.is_empty() && self.parked.is_empty() && self.reads.is_empty();
+        (!nobody).then_some(self.sweep_at)
     }
 
     /// The log has answered a request that left from here.
     pub(super) fn answer(&mut self, token: Token, done: Applied, out: &mut VecDeque<Output>) {
-        let Some(waiting) = self.take(token) else { return };
+        let Some(Waiting { client, .. }) = self.take(token) else { return };
         let message = match done {
             Applied::Opened { nonce, session, .. } => ServerMessage::Opened { nonce, session },
             Applied::Answered { session, number, place, outcome, .. } => {
                 ServerMessage::Answer { session, number, place, outcome }
             }
+            Applied::Waiting { session, number, .. } => return self.park(session, number, client),
+            Applied::Closed { session } => ServerMessage::Closed { session },
+            Applied::Full { nonce } => {
+                let refusal = Refusal::Busy { after_ms: FULL_AFTER_MS };
+                ServerMessage::Refused { request: RequestName::Open(nonce), refusal }
+            }
             Applied::Malformed => return,
         };
-        out.push_back(Output::Reply { client: waiting.client, message });
+        out.push_back(Output::Reply { client, message });
+    }
+
+    /// A command that had waited has ended: whoever is parked for it is told.
+    pub(super) fn complete(&mut self, done: Applied, out: &mut VecDeque<Output>) {
+        let Applied::Answered { session, number, place, outcome, .. } = done else { return };
+        if let Some(Parked { client, .. }) = self.parked.remove(&(session, number)) {
+            let message = ServerMessage::Answer { session, number, place, outcome };
+            out.push_back(Output::Reply { client, message });
+        }
+    }
+
+    /// This client wants the answer to a command that waits, and nobody who asked for it before.
+    fn park(&mut self, session: SessionId, number: u64, client: ClientId) {
+        self.parked.insert((session, number), Parked { client, told: false });
+    }
+
+    /// The state was taken from another replica: who was parked for what is not waiting there is told how
+    /// that ended, or to ask elsewhere.
+    pub(super) fn look_again<M: Machine>(&mut self, machine: &Sessions<M>, out: &mut VecDeque<Output>) {
+        self.parked.retain(|(session, number), Parked { client, .. }| {
+            let message = match machine.lookup(*session, *number) {
+                Some(Standing::Waiting) => return true,
+                Some(Standing::Ended(place, outcome)) => {
+                    ServerMessage::Answer { session: *session, number: *number, place, outcome }
+                }
+                None => ServerMessage::TryAnother { request: RequestName::Call(*session, *number) },
+            };
+            out.push_back(Output::Reply { client: *client, message });
+            false
+        });
     }
 
     /// Nobody here can say how this request ended.
@@ -180,9 +233,12 @@ impl<M: Machine> Replica<M> {
                 self.hold(now, client, RequestName::Open(nonce), wait_ms, &Request::Open { nonce });
             }
             ClientMessage::Call { session, number, floor, wait_ms, command } => {
-                if let Some((place, outcome)) = self.machine.lookup(session, number) {
+                if let Some(standing) = self.machine.lookup(session, number) {
                     self.out.push_back(Output::Event(Event::Repeated));
-                    return self.reply_call(client, session, number, place, outcome);
+                    return match standing {
+                        Standing::Ended(place, outcome) => self.reply_call(client, session, number, place, outcome),
+                        Standing::Waiting => self.park(now, session, number, client),
+                    };
                 }
                 if let Some(token) = self.clients.names.get(&(session, number)).copied() {
                     // It is under way already: only the address to answer may have changed.
@@ -190,6 +246,9 @@ impl<M: Machine> Replica<M> {
                 }
                 let request = Request::Call { session, number, floor, command };
                 self.hold(now, client, RequestName::Call(session, number), wait_ms, &request);
+            }
+            ClientMessage::Close { session, wait_ms } => {
+                self.hold(now, client, RequestName::Close(session), wait_ms, &Request::Close { session });
             }
             ClientMessage::Read { nonce, local: true, wait_ms: _, question } => {
                 let mut answer = Vec::new();
@@ -268,6 +327,11 @@ impl<M: Machine> Replica<M> {
         }
     }
 
+    fn park(&mut self, now: Time, session: SessionId, number: u64, client: ClientId) {
+        self.clients.sweep_at = self.clients.sweep_at.min(now + SWEEP_EVERY);
+        self.clients.park(session, number, client);
+    }
+
     fn wait_again(&mut self, now: Time, token: Token, client: ClientId, wait_ms: u32) {
         let index = usize::try_from(token.0 - self.clients.first).unwrap_or(usize::MAX);
         if let Some(Some(waiting)) = self.clients.waiting.get_mut(index) {
@@ -295,6 +359,11 @@ impl<M: Machine> Replica<M> {
             waiting.told = true;
             let message = ServerMessage::TryAnother { request: waiting.name };
             self.out.push_back(Output::Reply { client: waiting.client, message });
+        }
+        for ((session, number), parked) in clients.parked.iter_mut().filter(|(_, parked)| !parked.told) {
+            parked.told = true;
+            let message = ServerMessage::TryAnother { request: RequestName::Call(*session, *number) };
+            self.out.push_back(Output::Reply { client: parked.client, message });
         }
         for token in self.group.withdraw_reads() {
             if let Some(Reading { client, nonce, .. }) = clients.reads.remove(&token) {

@@ -352,6 +352,7 @@ impl<M: Machine> Replica<M> {
         while let Some(Delivery { record, view }) = self.group.deliver() {
             applied = true;
             self.machine.advance(record.slot, record.clock);
+            self.complete();
             let Ok(requests) = content::requests(&record.content) else {
                 self.group.stop("a committed slot can't be read");
                 return true;
@@ -365,6 +366,7 @@ impl<M: Machine> Replica<M> {
                 if let Some(token) = self.group.own_token(record.view, origin, number) {
                     self.clients.answer(token, done, &mut self.out);
                 }
+                self.complete();
             }
             let (slot, clock) = (record.slot, record.clock);
             if slot.0 % self.options.snapshot_every == 0 && slot.0 > self.replayed {
@@ -379,6 +381,13 @@ impl<M: Machine> Replica<M> {
         applied
     }
 
+    /// Answers those who had waited.
+    fn complete(&mut self) {
+        while let Some(done) = self.machine.completed() {
+            self.clients.complete(done, &mut self.out);
+        }
+    }
+
     /// A snapshot of another replica is here.
     fn restore(&mut self, now: Time, snapshot: Snapshot) {
         if !self.group.may_adopt(&snapshot) || self.group.confirm(&snapshot) {
@@ -387,6 +396,7 @@ impl<M: Machine> Replica<M> {
         if self.machine.restore(&snapshot.pieces).is_err() || self.machine.digest() != snapshot.state {
             return self.group.stop("a snapshot of another replica does not restore to its digest");
         }
+        self.clients.look_again(&self.machine, &mut self.out);
         self.group.adopt(now, snapshot);
     }
 

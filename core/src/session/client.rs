@@ -80,6 +80,8 @@ pub enum Ended {
     Expired,
     /// No answer came in time. It may have been done, or may still be done, but once at most.
     Unknown,
+    /// The session is closed.
+    Closed,
 }
 
 /// Whether there is a session.
@@ -128,6 +130,15 @@ struct Reading {
     refusal: Option<Refusal>,
 }
 
+/// A session that is to be closed.
+#[derive(Clone, Debug)]
+struct Closing {
+    call: CallId,
+    session: SessionId,
+    deadline: Time,
+    attempt: Attempt,
+}
+
 /// One client.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -139,6 +150,7 @@ pub struct Client {
     waiting: VecDeque<Waiting>,
     calls: BTreeMap<(SessionId, u64), Outstanding>,
     reads: BTreeMap<u64, Reading>,
+    closing: Vec<Closing>,
     last_call: u64,
     out: VecDeque<Output>,
 }
@@ -158,6 +170,7 @@ impl Client {
             waiting: VecDeque::new(),
             calls: BTreeMap::new(),
             reads: BTreeMap::new(),
+            closing: Vec::new(),
             last_call: 0,
             out: VecDeque::new(),
         }
@@ -185,6 +198,21 @@ impl Client {
         call
     }
 
+    /// Has the session closed, if that can be done before `deadline`: leases go back, and what waits or is
+    /// under way may end as unknown. Without a session there is nothing to do. Another call opens another one.
+    pub fn close(&mut self, now: Time, deadline: Time) -> CallId {
+        let call = self.name_call();
+        match core::mem::replace(&mut self.stage, Stage::Closed) {
+            Stage::Closed | Stage::Opening { .. } => self.done(call, Ended::Closed),
+            Stage::Open { session, .. } => {
+                let attempt = Attempt::new(now, self.preferred, &self.options);
+                self.closing.push(Closing { call, session, deadline, attempt });
+            }
+        }
+        self.tick(now);
+        call
+    }
+
     /// A replica says something. Whatever it is not about is ignored.
     pub fn receive(&mut self, now: Time, server: usize, message: ServerMessage) {
         match message {
@@ -192,6 +220,13 @@ impl Client {
                 if matches!(&self.stage, Stage::Opening { nonce: mine, .. } if *mine == nonce) {
                     self.stage = Stage::Open { session, last: 0, used_at: now };
                     self.preferred = server;
+                }
+            }
+            ServerMessage::Closed { session } => {
+                if let Some(at) = self.closing.iter().position(|closing| closing.session == session) {
+                    self.preferred = server;
+                    let closing = self.closing.remove(at);
+                    self.done(closing.call, Ended::Closed);
                 }
             }
             ServerMessage::Answer { session, number, place, outcome } => {
@@ -233,12 +268,13 @@ impl Client {
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
         let calls = self.calls.values().map(|call| call.deadline.min(call.attempt.next()));
         let reads = self.reads.values().map(|read| read.deadline.min(read.attempt.next()));
-        opening.into_iter().chain(waiting).chain(calls).chain(reads).min()
+        let closing = self.closing.iter().map(|closing| closing.deadline.min(closing.attempt.next()));
+        opening.into_iter().chain(waiting).chain(calls).chain(reads).chain(closing).min()
     }
 
     /// How many calls have not ended.
     pub fn open_calls(&self) -> usize {
-        self.waiting.len() + self.calls.len() + self.reads.len()
+        self.waiting.len() + self.calls.len() + self.reads.len() + self.closing.len()
     }
 
     /// The log has answered a command.
@@ -275,6 +311,7 @@ impl Client {
     /// A replica would not take a copy.
     fn refused(&mut self, now: Time, server: usize, request: RequestName, refusal: Refusal) {
         match request {
+            RequestName::Close(_) => {}
             RequestName::Open(nonce) => {
                 let opening = matches!(&self.stage, Stage::Opening { nonce: mine, .. } if *mine == nonce);
                 if opening && refusal == Refusal::NotAllowed {
@@ -318,6 +355,10 @@ impl Client {
             (RequestName::Open(_), Stage::Closed | Stage::Opening { .. } | Stage::Open { .. }) => None,
             (RequestName::Call(session, number), _) => {
                 self.calls.get_mut(&(session, number)).map(|call| &mut call.attempt)
+            }
+            (RequestName::Close(session), _) => {
+                let closing = self.closing.iter_mut().find(|closing| closing.session == session);
+                closing.map(|closing| &mut closing.attempt)
             }
             (RequestName::Read(nonce), _) => self.reads.get_mut(&nonce).map(|read| &mut read.attempt),
         };

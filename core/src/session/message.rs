@@ -33,6 +33,14 @@ pub enum ClientMessage {
         /// What to execute; only the machine understands it.
         command: Bytes,
     },
+    /// Close a session: its leases go back, its waits end, its answers are forgotten. Closing one that is not
+    /// there is answered too.
+    Close {
+        /// The session.
+        session: SessionId,
+        /// For how long the client still waits, in milliseconds.
+        wait_ms: u32,
+    },
     /// Ask without changing anything.
     Read {
         /// Drawn by the client, to tell its answers apart.
@@ -95,6 +103,11 @@ pub enum ServerMessage {
         /// The session.
         session: SessionId,
     },
+    /// The session is closed.
+    Closed {
+        /// The session.
+        session: SessionId,
+    },
     /// The log's answer to a command.
     Answer {
         /// The session.
@@ -136,6 +149,8 @@ pub enum RequestName {
     Open([u8; 16]),
     /// A command.
     Call(SessionId, u64),
+    /// The closing of a session.
+    Close(SessionId),
     /// A question, by its nonce.
     Read(u64),
 }
@@ -159,6 +174,11 @@ pub enum Request {
         /// See [`ClientMessage::Call`].
         command: Bytes,
     },
+    /// Close a session.
+    Close {
+        /// See [`ClientMessage::Close`].
+        session: SessionId,
+    },
 }
 
 impl Request {
@@ -170,6 +190,7 @@ impl Request {
             Request::Call { session, number, floor, command } => {
                 w.u8(2).u64(session.0).u64(*number).u64(*floor).raw(command)
             }
+            Request::Close { session } => w.u8(3).u64(session.0),
         };
         *out = w.into_vec();
     }
@@ -180,12 +201,21 @@ impl Request {
         match r.u8()? {
             1 => {
                 let nonce = r.array()?;
-                if r.remaining() == 0 { Ok(Request::Open { nonce }) } else { Err(Malformed) }
+                ended(&r, Request::Open { nonce })
             }
             2 => {
                 Ok(Request::Call { session: SessionId(r.u64()?), number: r.u64()?, floor: r.u64()?, command: r.rest() })
             }
+            3 => {
+                let session = SessionId(r.u64()?);
+                ended(&r, Request::Close { session })
+            }
             _ => Err(Malformed),
         }
     }
+}
+
+/// `request`, unless bytes are left over.
+fn ended(r: &Reader, request: Request) -> Result<Request, Malformed> {
+    if r.remaining() == 0 { Ok(request) } else { Err(Malformed) }
 }

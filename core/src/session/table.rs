@@ -3,9 +3,10 @@
 //! ```text
 //!                          ┌ number <= floor ───────────▶ Settled, for ever
 //! (session, number) ───────┼ executed before ───────────▶ the first answer, with its first place
+//!   │                      ├ executed, and waits ───────▶ waits on
 //!   │                      ├ beyond the window ─────────▶ AheadOfWindow
 //!   └ no such session      └ else ──▶ machine ──▶ answer, kept until the floor passes it
-//!       ──▶ NoSession
+//!       ──▶ NoSession                    └─────▶ waits ──▶ answer, with the place where it came
 //! ```
 //!
 //! Always: what happens is a function of the log alone, the limits included, so all replicas must have
@@ -18,13 +19,13 @@ mod tests;
 
 pub use kept::WINDOW;
 
-use self::kept::{Answer, Answers, Kept};
+use self::kept::{Answer, Answers, Entry, Kept};
 use super::message::{Outcome, Request, SessionId};
 use crate::ids::{Digest, Slot};
-use crate::machine::{Machine, Place, pieces};
+use crate::machine::{Completion, Machine, Place, Progress, Ticket, UnknownRules, pieces};
 use crate::time::{SlotClock, Span};
 use crate::wire::{Malformed, Reader, Writer};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -37,12 +38,14 @@ const SLAB_BYTES: usize = 16 << 10;
 pub struct Limits {
     /// A session of which nothing was heard for so long is gone.
     pub expiry: Span,
-    /// The most sessions. For a further one the session that has been idle longest goes.
+    /// The most sessions. For a further one the session goes that has been idle longest, of those without a
+    /// request under way; if there is none, the further one is refused.
     pub sessions_max: usize,
     /// When a session's kept answers take this much, only the number right above its floor is executed;
     /// others are [`Outcome::AheadOfWindow`].
     pub session_bytes_max: usize,
-    /// When all kept answers take more than this, the sessions that have been idle longest go.
+    /// When all kept answers take more than this, the sessions that have been idle longest go, of those
+    /// without a request under way.
     pub bytes_max: usize,
 }
 
@@ -77,8 +80,36 @@ pub enum Applied {
         /// Whether it was executed before.
         repeated: bool,
     },
+    /// A command waits for its answer, which comes out of [`Sessions::completed`].
+    Waiting {
+        /// The session.
+        session: SessionId,
+        /// The command's number.
+        number: u64,
+        /// Whether it has waited before.
+        repeated: bool,
+    },
+    /// A session is not there, any more or at all.
+    Closed {
+        /// The session.
+        session: SessionId,
+    },
+    /// There are too many sessions with requests under way for another one.
+    Full {
+        /// The nonce of the request.
+        nonce: [u8; 16],
+    },
     /// The bytes made no sense. Nobody is answered.
     Malformed,
+}
+
+/// What the log says about a command, as far as it is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has ended: where, and how.
+    Ended(Place, Outcome),
+    /// It was executed, and waits for its answer.
+    Waiting,
 }
 
 /// A session as it stands.
@@ -87,6 +118,8 @@ struct Session {
     nonce: [u8; 16],
     /// When it was heard of last.
     seen: SlotClock,
+    /// The time under which it stands among the idle ones.
+    listed: SlotClock,
     answers: Answers,
 }
 
@@ -104,6 +137,10 @@ pub struct Sessions<M> {
     bytes: usize,
     /// Chained over all that happened to the sessions.
     chain: u128,
+    /// Where the log has been applied to.
+    place: Place,
+    /// What became of commands that had waited, which nobody has fetched yet.
+    completed: VecDeque<Applied>,
     scratch: Vec<u8>,
     slab: BytesMut,
 }
@@ -115,6 +152,7 @@ enum Event {
     Opened = 1,
     Called = 2,
     Ended = 3,
+    Completed = 4,
 }
 
 impl<M: Machine> Sessions<M> {
@@ -135,6 +173,8 @@ impl<M: Machine> Sessions<M> {
             idle: BTreeSet::new(),
             bytes: 0,
             chain: 0,
+            place: Place::default(),
+            completed: VecDeque::new(),
             scratch: Vec::new(),
             slab: BytesMut::new(),
         }
@@ -143,29 +183,34 @@ impl<M: Machine> Sessions<M> {
     /// Time moves on to the clock of the slot that is applied next; called once per slot, before its requests.
     pub fn advance(&mut self, slot: Slot, clock: SlotClock) {
         self.clock = clock;
-        while self.idle.first().is_some_and(|(seen, _)| *seen + self.limits.expiry <= clock) {
-            let Some(session) = self.longest_idle(None) else { break };
-            if self.sessions.get(&session).is_some_and(|idle| idle.seen + self.limits.expiry > clock) {
-                break;
-            }
-            self.end(session);
-        }
+        self.place = Place { slot: slot.0, position: 0 };
         self.machine.advance(slot, clock);
+        let expired = self.expired();
+        self.end(&expired);
+        self.machine.settle();
+        self.collect();
     }
 
     /// Applies one request of the log.
     pub fn apply(&mut self, place: Place, request: &Bytes) -> Applied {
-        match Request::decode(request.clone()) {
+        self.place = place;
+        let applied = match Request::decode(request.clone()) {
             Ok(Request::Open { nonce }) => self.open(place, nonce),
-            Ok(Request::Call { session, number, floor, command }) => {
-                let (place, outcome, repeated) = self.call(place, session, number, floor, &command);
-                Applied::Answered { session, number, place, outcome, repeated }
-            }
+            Ok(Request::Call { session, number, floor, command }) => self.call(session, number, floor, &command),
+            Ok(Request::Close { session }) => self.close(session),
             Err(Malformed) => {
                 self.chain_event(Event::Malformed, place, [0; 3]);
                 Applied::Malformed
             }
-        }
+        };
+        self.collect();
+        applied
+    }
+
+    /// What became of the next command that had waited. All are fetched after each call that changes
+    /// something.
+    pub fn completed(&mut self) -> Option<Applied> {
+        self.completed.pop_front()
     }
 
     fn open(&mut self, place: Place, nonce: [u8; 16]) -> Applied {
@@ -179,78 +224,152 @@ impl<M: Machine> Sessions<M> {
         assert!(place.position < 1 << 16, "a slot holds fewer requests");
         let session = SessionId(place.slot << 16 | u64::from(place.position));
         while self.sessions.len() >= self.limits.sessions_max {
-            let Some(longest) = self.longest_idle(None) else { break };
-            self.end(longest);
+            let Some(longest) = self.longest_idle(|_, session| !session.answers.is_under_way()) else {
+                self.chain_event(Event::Opened, place, [0; 3]);
+                return Applied::Full { nonce };
+            };
+            self.end(&[longest]);
         }
         self.chain_event(Event::Opened, place, [session.0, 0, xxh3_64(&nonce)]);
-        self.sessions.insert(session, Session { nonce, seen: self.clock, answers: Answers::default() });
+        self.sessions
+            .insert(session, Session { nonce, seen: self.clock, listed: self.clock, answers: Answers::default() });
         self.nonces.insert(nonce, session);
         self.idle.insert((self.clock, session));
         Applied::Opened { nonce, session, repeated: false }
     }
 
-    fn call(
-        &mut self,
-        place: Place,
-        id: SessionId,
-        number: u64,
-        floor: u64,
-        command: &Bytes,
-    ) -> (Place, Outcome, bool) {
+    fn close(&mut self, session: SessionId) -> Applied {
+        if self.sessions.contains_key(&session) {
+            self.end(&[session]);
+        }
+        Applied::Closed { session }
+    }
+
+    fn call(&mut self, id: SessionId, number: u64, floor: u64, command: &Bytes) -> Applied {
+        let place = self.place;
+        let answered = |place, outcome, repeated| Applied::Answered { session: id, number, place, outcome, repeated };
         self.chain_event(Event::Called, place, [id.0, number, floor]);
         let Some(session) = self.sessions.get_mut(&id) else {
-            return (place, Outcome::NoSession, false);
+            return answered(place, Outcome::NoSession, false);
         };
         session.seen = self.clock;
         let before = session.answers.bytes();
-        session.answers.raise_floor(floor);
+        session.answers.raise_floor(floor, |number| self.machine.abandon(Ticket { session: id, number }));
         self.bytes -= before - session.answers.bytes();
         if number <= session.answers.floor() {
-            return (place, Outcome::Settled, false);
+            return answered(place, Outcome::Settled, false);
         }
-        if let Some(kept) = session.answers.answer(number) {
-            return (kept.place, Outcome::Done(shared(&mut self.slab, &kept.answer)), true);
+        match session.answers.entry(number) {
+            Some(Entry::Kept(kept)) => {
+                return answered(kept.place, Outcome::Done(shared(&mut self.slab, &kept.answer)), true);
+            }
+            Some(Entry::Waiting) => return Applied::Waiting { session: id, number, repeated: true },
+            Some(Entry::Missing) | None => {}
         }
         let is_next = number - session.answers.floor() == 1;
         let is_full = session.answers.bytes() >= self.limits.session_bytes_max && !is_next;
         if is_full || !session.answers.is_in_window(number) {
-            return (place, Outcome::AheadOfWindow, false);
+            return answered(place, Outcome::AheadOfWindow, false);
         }
         self.scratch.clear();
-        self.machine.apply(place, command, &mut self.scratch);
-        let answer = Answer::of(&self.scratch);
-        let outcome = Outcome::Done(shared(&mut self.slab, &answer));
         let before = session.answers.bytes();
-        session.answers.keep(number, Kept { place, answer });
+        let applied = match self.machine.apply(place, Ticket { session: id, number }, command, &mut self.scratch) {
+            Progress::Answered => {
+                let answer = Answer::of(&self.scratch);
+                let outcome = Outcome::Done(shared(&mut self.slab, &answer));
+                session.answers.keep(number, Kept { place, answer });
+                answered(place, outcome, false)
+            }
+            Progress::Waiting => {
+                session.answers.wait(number);
+                Applied::Waiting { session: id, number, repeated: false }
+            }
+        };
         self.bytes += session.answers.bytes() - before;
-        while self.bytes > self.limits.bytes_max {
-            let Some(longest) = self.longest_idle(Some(id)) else { break };
-            self.end(longest);
-        }
-        (place, outcome, false)
+        self.make_room(id);
+        applied
     }
 
-    /// The session of which nothing was heard for the longest time, other than `spared`.
-    fn longest_idle(&mut self, spared: Option<SessionId>) -> Option<SessionId> {
+    /// Keeps the answers of those who had waited.
+    fn collect(&mut self) {
+        while let Some(Completion { ticket: Ticket { session: id, number }, answer }) = self.machine.completed() {
+            let place = self.place;
+            self.chain_event(Event::Completed, place, [id.0, number, 0]);
+            let session = self.sessions.get_mut(&id).expect("a wait ends with its session");
+            let answer = Answer::of(&answer);
+            let outcome = Outcome::Done(shared(&mut self.slab, &answer));
+            let before = session.answers.bytes();
+            session.answers.keep(number, Kept { place, answer });
+            self.bytes += session.answers.bytes() - before;
+            self.completed.push_back(Applied::Answered { session: id, number, place, outcome, repeated: false });
+            self.make_room(id);
+        }
+    }
+
+    /// Lets sessions go while all kept answers take too much; not the one that has just got an answer.
+    fn make_room(&mut self, spared: SessionId) {
+        while self.bytes > self.limits.bytes_max {
+            let idle = |id, session: &Session| id != spared && !session.answers.is_under_way();
+            let Some(longest) = self.longest_idle(idle) else { break };
+            self.end(&[longest]);
+        }
+    }
+
+    /// The session of which nothing was heard for the longest time, of those that `may` go.
+    fn longest_idle(&mut self, may: impl Fn(SessionId, &Session) -> bool) -> Option<SessionId> {
         loop {
-            let mut idle = self.idle.iter().filter(|(_, session)| Some(*session) != spared);
-            let (seen, id) = *idle.next()?;
-            let session = self.sessions.get(&id).expect("a session for each entry");
-            if session.seen == seen {
+            let session = |id: &SessionId| self.sessions.get(id).expect("a session for each entry");
+            let (seen, id) = *self.idle.iter().find(|(_, id)| may(*id, session(id)))?;
+            let now_seen = session(&id).seen;
+            if now_seen == seen {
                 return Some(id);
             }
-            self.idle.remove(&(seen, id));
-            self.idle.insert((session.seen, id));
+            self.list(id, now_seen);
         }
     }
 
-    /// A session is gone for good.
-    fn end(&mut self, id: SessionId) {
-        self.chain_event(Event::Ended, Place::default(), [id.0, 0, 0]);
-        let session = self.sessions.remove(&id).expect("an open session");
-        self.bytes -= session.answers.bytes();
-        self.nonces.remove(&session.nonce);
-        self.idle.remove(&(session.seen, id));
+    /// The sessions whose time is over, by rising id.
+    fn expired(&mut self) -> Vec<SessionId> {
+        let long_ago = |listed: SlotClock, clock, expiry| listed + expiry <= clock;
+        let (clock, expiry) = (self.clock, self.limits.expiry);
+        let listed = self.idle.iter().take_while(|(listed, _)| long_ago(*listed, clock, expiry));
+        let listed: Vec<SessionId> = listed.map(|(_, id)| *id).collect();
+        let mut expired = Vec::new();
+        for id in listed {
+            let seen = self.sessions.get(&id).expect("a session for each entry").seen;
+            if long_ago(seen, clock, expiry) {
+                expired.push(id);
+            } else {
+                self.list(id, seen);
+            }
+        }
+        expired.sort_unstable();
+        expired
+    }
+
+    /// A session stands among the idle ones under this time.
+    fn list(&mut self, id: SessionId, seen: SlotClock) {
+        let session = self.sessions.get_mut(&id).expect("an open session");
+        self.idle.remove(&(session.listed, id));
+        session.listed = seen;
+        self.idle.insert((seen, id));
+    }
+
+    /// Sessions are gone for good, with all that they hold.
+    fn end(&mut self, ids: &[SessionId]) {
+        let place = self.place;
+        for id in ids {
+            self.chain_event(Event::Ended, place, [id.0, 0, 0]);
+            let session = self.sessions.remove(id).expect("an open session");
+            self.bytes -= session.answers.bytes();
+            self.nonces.remove(&session.nonce);
+            self.idle.remove(&(session.listed, *id));
+            for number in session.answers.waiting() {
+                let (session, outcome) = (*id, Outcome::NoSession);
+                self.completed.push_back(Applied::Answered { session, number, place, outcome, repeated: false });
+            }
+        }
+        self.machine.end_sessions(ids);
     }
 
     /// Chains what happened to a session onto all before it.
@@ -278,8 +397,8 @@ impl<M: Machine> Sessions<M> {
         let mut sessions = BTreeMap::new();
         for _ in 0..r.count(self.limits.sessions_max)? {
             let id = SessionId(r.u64()?);
-            let session = Session { nonce: r.array()?, seen: SlotClock(r.u64()?), answers: Answers::decode(&mut r)? };
-            sessions.insert(id, session);
+            let (nonce, seen) = (r.array()?, SlotClock(r.u64()?));
+            sessions.insert(id, Session { nonce, seen, listed: seen, answers: Answers::decode(&mut r)? });
         }
         if r.remaining() > 0 {
             return Err(Malformed);
@@ -310,14 +429,30 @@ impl<M: Machine> Sessions<M> {
         all
     }
 
+    /// From now on this version of the machine's rules is in force.
+    pub fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
+        self.machine.switch_rules(version)
+    }
+
     /// What the log up to here says about a command, without asking the log: `None` if that is not
     /// settled, or if this replica is behind.
-    pub fn lookup(&self, session: SessionId, number: u64) -> Option<(Place, Outcome)> {
+    pub fn lookup(&self, session: SessionId, number: u64) -> Option<Standing> {
         let answers = &self.sessions.get(&session)?.answers;
         if number <= answers.floor() {
-            return Some((Place::default(), Outcome::Settled));
+            return Some(Standing::Ended(Place::default(), Outcome::Settled));
         }
-        answers.answer(number).map(|kept| (kept.place, Outcome::Done(Bytes::copy_from_slice(kept.answer.bytes()))))
+        match answers.entry(number)? {
+            Entry::Missing => None,
+            Entry::Waiting => Some(Standing::Waiting),
+            Entry::Kept(kept) => {
+                Some(Standing::Ended(kept.place, Outcome::Done(Bytes::copy_from_slice(kept.answer.bytes()))))
+            }
+        }
+    }
+
+    /// Whether a session is open.
+    pub fn is_open(&self, session: SessionId) -> bool {
+        self.sessions.contains_key(&session)
     }
 
     /// Answers a question without changing anything.
@@ -359,8 +494,10 @@ impl Applied {
     /// Whether it had been done before, and nothing was done now.
     pub fn is_repeated(&self) -> bool {
         match self {
-            Applied::Opened { repeated, .. } | Applied::Answered { repeated, .. } => *repeated,
-            Applied::Malformed => false,
+            Applied::Opened { repeated, .. }
+            | Applied::Answered { repeated, .. }
+            | Applied::Waiting { repeated, .. } => *repeated,
+            Applied::Closed { .. } | Applied::Full { .. } | Applied::Malformed => false,
         }
     }
 }

@@ -112,7 +112,7 @@ impl World {
             ClientMessage::Call { session, number, floor, command, .. } => {
                 (RequestName::Call(session, number), Request::Call { session, number, floor, command })
             }
-            ClientMessage::Read { .. } => return,
+            ClientMessage::Read { .. } | ClientMessage::Close { .. } => return,
         };
         let refusals = [Refusal::NoQuorum, Refusal::Busy { after_ms: 5 }, Refusal::TooLarge];
         match self.chance.below(10) {
@@ -161,6 +161,11 @@ impl World {
                 }
                 ServerMessage::Answer { session, number, place, outcome }
             }
+            Applied::Waiting { .. } | Applied::Closed { .. } => unreachable!("nothing waits, nobody closes"),
+            Applied::Full { nonce } => {
+                let refusal = Refusal::Busy { after_ms: 5 };
+                ServerMessage::Refused { request: RequestName::Open(nonce), refusal }
+            }
             Applied::Malformed => unreachable!("a request of ours can be read"),
         };
         self.arrive(Arrival::Client { client, server, message });
@@ -182,7 +187,7 @@ impl World {
                 Ended::Unsent => 2,
                 Ended::Expired => 3,
                 Ended::Unknown => 4,
-                Ended::Read { .. } => unreachable!("nothing was read"),
+                Ended::Read { .. } | Ended::Closed => unreachable!("nothing was read, and nobody closed"),
             };
             assert!(matches!(way, 0 | 4) || executions.is_empty(), "{item} ended as {end:?}, and was executed");
             ended[way] += 1;

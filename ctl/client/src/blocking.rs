@@ -4,10 +4,13 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::queues::Client;
 use bytes::Bytes;
-use ftq_core::machine::queues::{QueueId, Summary};
+use ftq_core::machine::queues::{
+    Answer, Command, Delivery, Limits, PushOptions, QueueId, Receipt, Seen, Settings, Size, Statistics, Summary,
+};
 use futures_lite::future::block_on;
 use std::io;
 use std::ops::Range;
+use std::time::Duration;
 
 /// A [`Client`] whose calls block.
 #[derive(Clone, Debug)]
@@ -32,7 +35,7 @@ impl Blocking {
     }
 
     /// See [`Client::destroy`].
-    pub fn destroy(&self, queue: QueueId) -> Result<(), Error> {
+    pub fn destroy(&self, queue: QueueId) -> Result<u64, Error> {
         block_on(self.client.destroy(queue))
     }
 
@@ -44,6 +47,116 @@ impl Blocking {
     /// See [`Client::pop`].
     pub fn pop(&self, queue: QueueId) -> Result<Bytes, Error> {
         block_on(self.client.pop(queue))
+    }
+
+    /// See [`Client::push_with`].
+    pub fn push_with<T: Into<Bytes>>(
+        &self,
+        queue: QueueId,
+        items: impl IntoIterator<Item = T>,
+        options: PushOptions,
+    ) -> Result<u64, Error> {
+        block_on(self.client.push_with(queue, items, options))
+    }
+
+    /// See [`Client::pop_many`].
+    pub fn pop_many(&self, queue: QueueId, count: u64, wait: Duration) -> Result<Vec<(u64, Bytes)>, Error> {
+        block_on(self.client.pop_many(queue, count, wait))
+    }
+
+    /// See [`Client::take`].
+    pub fn take(&self, queue: QueueId, count: u64, lease: Duration, wait: Duration) -> Result<Vec<Delivery>, Error> {
+        block_on(self.client.take(queue, count, lease, wait))
+    }
+
+    /// See [`Client::ack`].
+    pub fn ack(&self, queue: QueueId, receipts: impl Into<Vec<Receipt>>) -> Result<(), Error> {
+        block_on(self.client.ack(queue, receipts))
+    }
+
+    /// See [`Client::nack`].
+    pub fn nack(&self, queue: QueueId, receipts: impl Into<Vec<Receipt>>, delay: Duration) -> Result<(), Error> {
+        block_on(self.client.nack(queue, receipts, delay))
+    }
+
+    /// See [`Client::touch`].
+    pub fn touch(&self, queue: QueueId, receipts: impl Into<Vec<Receipt>>, lease: Duration) -> Result<(), Error> {
+        block_on(self.client.touch(queue, receipts, lease))
+    }
+
+    /// See [`Client::configure`].
+    pub fn configure(&self, queue: QueueId, settings: Settings) -> Result<(), Error> {
+        block_on(self.client.configure(queue, settings))
+    }
+
+    /// See [`Client::pause`].
+    pub fn pause(&self, queue: QueueId) -> Result<(), Error> {
+        block_on(self.client.pause(queue))
+    }
+
+    /// See [`Client::resume`].
+    pub fn resume(&self, queue: QueueId) -> Result<(), Error> {
+        block_on(self.client.resume(queue))
+    }
+
+    /// See [`Client::purge`].
+    pub fn purge(&self, queue: QueueId) -> Result<u64, Error> {
+        block_on(self.client.purge(queue))
+    }
+
+    /// See [`Client::send_back`].
+    pub fn send_back(&self, queue: QueueId, count: u64) -> Result<u64, Error> {
+        block_on(self.client.send_back(queue, count))
+    }
+
+    /// See [`Client::steps`].
+    pub fn steps(&self, steps: Vec<Command>) -> Result<Vec<Answer>, Error> {
+        block_on(self.client.steps(steps))
+    }
+
+    /// See [`Client::sizes`].
+    pub fn sizes(&self, queue: QueueId) -> Result<Size, Error> {
+        block_on(self.client.sizes(queue))
+    }
+
+    /// See [`Client::browse`].
+    pub fn browse(&self, queue: QueueId, after: (u8, u64), count: u64) -> Result<Vec<Seen>, Error> {
+        block_on(self.client.browse(queue, after, count))
+    }
+
+    /// See [`Client::statistics`].
+    pub fn statistics(&self, queue: QueueId) -> Result<Statistics, Error> {
+        block_on(self.client.statistics(queue))
+    }
+
+    /// See [`Client::list`].
+    pub fn list(&self, after: QueueId, count: u64) -> Result<Vec<(QueueId, String)>, Error> {
+        block_on(self.client.list(after, count))
+    }
+
+    /// See [`Client::id_or_minus_one`].
+    pub fn id_or_minus_one(&self, label: &str) -> Result<i64, Error> {
+        block_on(self.client.id_or_minus_one(label))
+    }
+
+    /// See [`Client::push_integer`].
+    pub fn push_integer(&self, queue: QueueId, integer: i64) -> Result<u64, Error> {
+        block_on(self.client.push_integer(queue, integer))
+    }
+
+    /// See [`Client::pop_integer`].
+    pub fn pop_integer(&self, queue: QueueId) -> Result<i64, Error> {
+        block_on(self.client.pop_integer(queue))
+    }
+
+    /// See [`Client::limit`].
+    pub fn limit(&self, limits: Limits) -> Result<(), Error> {
+        block_on(self.client.limit(limits))
+    }
+
+    /// See [`Client::close`].
+    pub fn close(&self) -> Result<(), Error> {
+        block_on(self.client.close())
     }
 
     /// See [`Client::top`].

@@ -47,7 +47,14 @@ pub(crate) const REQUEST_BYTES_MAX: usize = COMMAND_BYTES_MAX - HEAD_BYTES;
 #[derive(Debug)]
 pub(crate) enum Request {
     /// Execute a command.
-    Call(Bytes),
+    Call {
+        /// The command.
+        command: Bytes,
+        /// How long the command itself may wait, beyond the time that a call is tried.
+        wait: Duration,
+    },
+    /// Close the session.
+    Close,
     /// Answer a question.
     Read {
         /// Whether the answer may be stale.
@@ -166,7 +173,10 @@ impl Driver {
         let now = self.clock.now();
         let deadline = self.clock.after(self.timeout);
         let call = match request {
-            Request::Call(command) => self.session.call(now, deadline, command),
+            Request::Call { command, wait } => {
+                self.session.call(now, self.clock.after(self.timeout.saturating_add(wait)), command)
+            }
+            Request::Close => self.session.close(now, deadline),
             Request::Read { local, question } => self.session.read(now, deadline, local, question),
         };
         self.waiting.insert(call, answer);
@@ -236,6 +246,7 @@ impl Driver {
             Ended::Unsent => Err(Error::Unreachable),
             Ended::Expired => Err(Error::Expired),
             Ended::Unknown => Err(Error::Unknown),
+            Ended::Closed => Ok((Place::default(), Bytes::new())),
         }
     }
 

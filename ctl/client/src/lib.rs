@@ -25,6 +25,7 @@ mod blocking;
 mod clock;
 mod driver;
 mod error;
+mod integers;
 mod options;
 mod queues;
 
@@ -32,7 +33,10 @@ pub use blocking::Blocking;
 pub use bytes::Bytes;
 pub use error::Error;
 pub use ftq_core::machine::Place;
-pub use ftq_core::machine::queues::{Answer, Command, Error as No, Question, QueueId, Summary};
+pub use ftq_core::machine::queues::{
+    Answer, Command, Delivery, Error as No, Label, Limits, PushOptions, Question, QueueId, Receipt, Seen, Settings,
+    Size, Statistics, Summary, Totals,
+};
 pub use ftq_net::keys::{ClientKey, Role};
 pub use options::{Options, key};
 pub use queues::Client;

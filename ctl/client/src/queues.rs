@@ -6,8 +6,12 @@ use crate::options::Options;
 use async_channel::Sender;
 use bytes::Bytes;
 use ftq_core::machine::Place;
-use ftq_core::machine::queues::{Answer, Command, Label, Question, QueueId, Summary, decode_reply};
+use ftq_core::machine::queues::{
+    Answer, Command, Delivery, Label, Limits, PushOptions, Question, QueueId, Receipt, Seen, Settings, Size,
+    Statistics, Summary, decode_reply,
+};
 use std::io;
+use std::time::Duration;
 
 /// A client of a cluster. Clones share one session and one thread, which ends with the last of them.
 #[derive(Clone, Debug)]
@@ -37,27 +41,106 @@ impl Client {
         }
     }
 
-    /// Ends a queue with all that is in it.
-    pub async fn destroy(&self, queue: QueueId) -> Result<(), Error> {
-        match self.execute(Command::Destroy { queue }).await? {
-            (_, Answer::Destroyed) => Ok(()),
-            other => Err(unfitting(other)),
-        }
+    /// Ends a queue with all that is in it; how many items that was.
+    pub async fn destroy(&self, queue: QueueId) -> Result<u64, Error> {
+        self.done(Command::Destroy { queue }).await
     }
 
     /// Puts items at the end of a queue, all or none; the position of the first one.
     pub async fn push<T: Into<Bytes>>(&self, queue: QueueId, items: impl IntoIterator<Item = T>) -> Result<u64, Error> {
+        self.push_with(queue, items, PushOptions::default()).await
+    }
+
+    /// Puts items at the end of a queue, all or none, with a priority, a delay, a time to live or a key; the
+    /// position of the first one.
+    pub async fn push_with<T: Into<Bytes>>(
+        &self,
+        queue: QueueId,
+        items: impl IntoIterator<Item = T>,
+        options: PushOptions,
+    ) -> Result<u64, Error> {
         let items = items.into_iter().map(Into::into).collect();
-        match self.execute(Command::Push { queue, items }).await? {
+        match self.execute(Command::Push { queue, items, options }).await? {
             (_, Answer::Pushed { first, count: _ }) => Ok(first),
             other => Err(unfitting(other)),
         }
     }
 
-    /// Takes the first item off a queue. A queue without one is [`crate::No::Empty`].
+    /// Takes the first item off a queue for good. A queue without one is [`crate::No::Empty`].
     pub async fn pop(&self, queue: QueueId) -> Result<Bytes, Error> {
-        match self.execute(Command::Pop { queue, count: 1 }).await? {
-            (_, Answer::Popped { first: _, items }) => items.into_iter().next().ok_or(Error::Unknown),
+        let items = self.pop_many(queue, 1, Duration::ZERO).await?;
+        items.into_iter().next().map(|(_, item)| item).ok_or(Error::Unknown)
+    }
+
+    /// Takes up to `count` items off a queue for good, each with its position; waits while there is none.
+    pub async fn pop_many(&self, queue: QueueId, count: u64, wait: Duration) -> Result<Vec<(u64, Bytes)>, Error> {
+        match self.wait_for(Command::Pop { queue, count, wait_ms: millis(wait) }, wait).await? {
+            (_, Answer::Popped(items)) => Ok(items),
+            other => Err(unfitting(other)),
+        }
+    }
+
+    /// Takes up to `count` items off a queue under a lease; waits while there is none. An item that is not
+    /// acked before the lease ends, or before the session does, goes back to its place.
+    pub async fn take(
+        &self,
+        queue: QueueId,
+        count: u64,
+        lease: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, Error> {
+        let take = Command::Take { queue, count, lease_ms: millis(lease), wait_ms: millis(wait) };
+        match self.wait_for(take, wait).await? {
+            (_, Answer::Taken(deliveries)) => Ok(deliveries),
+            other => Err(unfitting(other)),
+        }
+    }
+
+    /// Leased items are done, all or none.
+    pub async fn ack(&self, queue: QueueId, receipts: impl Into<Vec<Receipt>>) -> Result<(), Error> {
+        self.done(Command::Ack { queue, receipts: receipts.into() }).await.map(drop)
+    }
+
+    /// Leased items go back to their places, all or none; they are ready after `delay`.
+    pub async fn nack(&self, queue: QueueId, receipts: impl Into<Vec<Receipt>>, delay: Duration) -> Result<(), Error> {
+        self.done(Command::Nack { queue, receipts: receipts.into(), delay_ms: millis(delay) }).await.map(drop)
+    }
+
+    /// Leases last for so long from now, all or none.
+    pub async fn touch(&self, queue: QueueId, receipts: impl Into<Vec<Receipt>>, lease: Duration) -> Result<(), Error> {
+        self.done(Command::Touch { queue, receipts: receipts.into(), lease_ms: millis(lease) }).await.map(drop)
+    }
+
+    /// Gives a queue other settings.
+    pub async fn configure(&self, queue: QueueId, settings: Settings) -> Result<(), Error> {
+        self.done(Command::Configure { queue, settings }).await.map(drop)
+    }
+
+    /// A queue gives nothing out any more.
+    pub async fn pause(&self, queue: QueueId) -> Result<(), Error> {
+        self.done(Command::Pause { queue, paused: true }).await.map(drop)
+    }
+
+    /// A queue gives out again.
+    pub async fn resume(&self, queue: QueueId) -> Result<(), Error> {
+        self.done(Command::Pause { queue, paused: false }).await.map(drop)
+    }
+
+    /// Drops what is ready or delayed in a queue; how many items that was. Leased ones stay.
+    pub async fn purge(&self, queue: QueueId) -> Result<u64, Error> {
+        self.done(Command::Purge { queue }).await
+    }
+
+    /// Puts up to `count` dead letters of this queue back at the end of the queues that they came from; how many.
+    pub async fn send_back(&self, queue: QueueId, count: u64) -> Result<u64, Error> {
+        self.done(Command::SendBack { queue, count }).await
+    }
+
+    /// Does several things, all or none: pushes, acks, nacks, touches and getids. To ack here and to push
+    /// there in one request is to process an item exactly once.
+    pub async fn steps(&self, steps: Vec<Command>) -> Result<Vec<Answer>, Error> {
+        match self.execute(Command::Steps(steps)).await? {
+            (_, Answer::Steps(answers)) => Ok(answers),
             other => Err(unfitting(other)),
         }
     }
@@ -70,10 +153,43 @@ impl Client {
         }
     }
 
-    /// How many items a queue has.
+    /// How many items of a queue are ready.
     pub async fn size(&self, queue: QueueId) -> Result<u64, Error> {
+        Ok(self.sizes(queue).await?.ready)
+    }
+
+    /// How many items of a queue are ready, leased and delayed.
+    pub async fn sizes(&self, queue: QueueId) -> Result<Size, Error> {
         match self.ask(Question::Size { queue }, false).await? {
-            (_, Answer::Size { ready }) => Ok(ready),
+            (_, Answer::Size(size)) => Ok(size),
+            other => Err(unfitting(other)),
+        }
+    }
+
+    /// What is ready in a queue behind a place (a priority and a position, both 0 at first), in its order. Fewer
+    /// than `count` do not mean that there are no more; none does.
+    pub async fn browse(&self, queue: QueueId, after: (u8, u64), count: u64) -> Result<Vec<Seen>, Error> {
+        match self.ask(Question::Browse { queue, after, count }, false).await? {
+            (_, Answer::Seen(items)) => Ok(items),
+            other => Err(unfitting(other)),
+        }
+    }
+
+    /// How a queue is.
+    pub async fn statistics(&self, queue: QueueId) -> Result<Statistics, Error> {
+        match self.ask(Question::Statistics { queue }, false).await? {
+            (_, Answer::Statistics(statistics)) => Ok(statistics),
+            other => Err(unfitting(other)),
+        }
+    }
+
+    /// The queues with ids above `after`, by rising id. Fewer than `count` do not mean that there are no more;
+    /// none does.
+    pub async fn list(&self, after: QueueId, count: u64) -> Result<Vec<(QueueId, String)>, Error> {
+        match self.ask(Question::List { after, count }, false).await? {
+            (_, Answer::Queues(queues)) => {
+                Ok(queues.into_iter().map(|(id, label)| (id, label.as_str().to_owned())).collect())
+            }
             other => Err(unfitting(other)),
         }
     }
@@ -86,6 +202,11 @@ impl Client {
         }
     }
 
+    /// Gives the cluster other limits.
+    pub async fn limit(&self, limits: Limits) -> Result<(), Error> {
+        self.done(Command::Limit(limits)).await.map(drop)
+    }
+
     /// How much of everything there is, and the slot as of which it is so.
     pub async fn summary(&self) -> Result<(u64, Summary), Error> {
         summary_of(self.ask(Question::Summary, false).await?)
@@ -96,9 +217,15 @@ impl Client {
         summary_of(self.ask(Question::Summary, true).await?)
     }
 
+    /// Closes the session: what is leased goes back at once, and calls of clones that are under way may end as
+    /// unknown. A later call opens another one.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.order(Request::Close).await.map(drop)
+    }
+
     /// Executes any command: where in the log, and the answer.
     pub async fn execute(&self, command: Command) -> Result<(Place, Answer), Error> {
-        self.order(Request::Call(fitting(command.encode())?)).await
+        self.wait_for(command, Duration::ZERO).await
     }
 
     /// Asks any question: the slot as of which it is so, and the answer.
@@ -106,16 +233,35 @@ impl Client {
         match self.order(Request::Read { local, question: fitting(question.encode())? }).await {
             // A question changes nothing: not to know its answer is only not to have reached anybody.
             Err(Error::Unknown) => Err(Error::Unreachable),
-            ended => ended,
+            Err(error) => Err(error),
+            Ok((place, bytes)) => Ok((place, decode_reply(&bytes).map_err(Error::No)?)),
         }
     }
 
-    async fn order(&self, request: Request) -> Result<(Place, Answer), Error> {
-        let (answer, answered) = async_channel::bounded(1);
-        self.orders.send(Order { request, answer }).await.map_err(|_| Error::Closed)?;
-        let (place, bytes) = answered.recv().await.map_err(|_| Error::Unknown)??;
+    /// Executes a command that may itself wait for so long.
+    async fn wait_for(&self, command: Command, wait: Duration) -> Result<(Place, Answer), Error> {
+        let (place, bytes) = self.order(Request::Call { command: fitting(command.encode())?, wait }).await?;
         Ok((place, decode_reply(&bytes).map_err(Error::No)?))
     }
+
+    /// Executes a command whose answer is about how many items it was.
+    async fn done(&self, command: Command) -> Result<u64, Error> {
+        match self.execute(command).await? {
+            (_, Answer::Done { count }) => Ok(count),
+            other => Err(unfitting(other)),
+        }
+    }
+
+    async fn order(&self, request: Request) -> Result<(Place, Bytes), Error> {
+        let (answer, answered) = async_channel::bounded(1);
+        self.orders.send(Order { request, answer }).await.map_err(|_| Error::Closed)?;
+        answered.recv().await.map_err(|_| Error::Unknown)?
+    }
+}
+
+/// A span as the machine counts it: one that is not nothing is a millisecond at least.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 fn parse(label: &str) -> Result<Label, Error> {

@@ -47,7 +47,7 @@ pub(crate) fn perform(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Destroy(it) => {
             let queue = resolve(&client, &it.queue)?;
-            client.destroy(queue).map_err(named(&it.queue))
+            client.destroy(queue).map_err(named(&it.queue)).map(drop)
         }
         Command::GetId(it) => {
             let ids = client.get_ids(&it.name, it.count).map_err(named(&it.name))?;
@@ -75,7 +75,7 @@ fn failure(name: &str, error: Error) -> Failure {
     match error {
         Error::No(why) => Failure::No(format!("{name}: {why}")),
         Error::NotAllowed => Failure::No(error.to_string()),
-        Error::TooLarge { .. } => Failure::No(format!("{name}: {error}")),
+        Error::TooLarge { .. } | Error::NotAnInteger => Failure::No(format!("{name}: {error}")),
         Error::Expired => Failure::No(format!("{name}: {error}")),
         Error::Unreachable | Error::NoQuorum | Error::Busy | Error::Closed => Failure::Unreachable(error.to_string()),
         Error::Unknown => Failure::Unknown(error.to_string()),

@@ -347,6 +347,6 @@ impl Port {
 pub fn needed(message: &ClientMessage) -> Role {
     match message {
         ClientMessage::Read { .. } => Role::Read,
-        ClientMessage::Open { .. } | ClientMessage::Call { .. } => Role::Write,
+        ClientMessage::Open { .. } | ClientMessage::Call { .. } | ClientMessage::Close { .. } => Role::Write,
     }
 }

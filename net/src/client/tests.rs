@@ -25,6 +25,7 @@ fn requests() -> Vec<(ClientMessage, &'static str)> {
             ClientMessage::Read { nonce: u64::MAX, local: true, wait_ms: 5, question: command },
             "9503cfffffffffffffffffc305c402646f",
         ),
+        (ClientMessage::Close { session: SessionId(0x1_0003), wait_ms: 5 }, "9304ce0001000305"),
     ]
 }
 
@@ -43,6 +44,8 @@ fn answers() -> Vec<(ServerMessage, &'static str)> {
         (answer(Outcome::NoSession), "96020902cd02bc019101"),
         (answer(Outcome::Settled), "96020902cd02bc019102"),
         (answer(Outcome::AheadOfWindow), "96020902cd02bc019103"),
+        (ServerMessage::Closed { session: SessionId(9) }, "920809"),
+        (ServerMessage::TryAnother { request: RequestName::Close(SessionId(9)) }, "9205920409"),
         (ServerMessage::ReadAnswer { nonce: 1, slot: 7, answer: Bytes::new() }, "94030107c400"),
         (refused(call, Refusal::NoQuorum), "9304930209029101"),
         (refused(RequestName::Read(4), Refusal::Busy { after_ms: 20 }), "9304920304920214"),

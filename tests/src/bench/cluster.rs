@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ftq_core::ids::{BootId, ClusterId, Digest, MemberId, MemberSet, Slot, StoreId};
-use ftq_core::machine::{Machine, Place};
+use ftq_core::machine::{Machine, Place, Progress, Ticket};
 use ftq_core::replica::{ClientId, Event, Input, Options, Order, Output, Replica};
 use ftq_core::session::message::{ClientMessage, ServerMessage, SessionId};
 use ftq_core::store::{Generation, Job, JobId, Opened, Report};
@@ -16,15 +16,13 @@ pub struct Tally(u64);
 
 impl Machine for Tally {
     fn advance(&mut self, _: Slot, _: SlotClock) {}
-    fn apply(&mut self, _: Place, _: &Bytes, answer: &mut Vec<u8>) {
+    fn apply(&mut self, _: Place, _: Ticket, _: &Bytes, answer: &mut Vec<u8>) -> Progress {
         self.0 += 1;
         answer.extend_from_slice(&self.0.to_le_bytes());
+        Progress::Answered
     }
     fn query(&self, _: &Bytes, answer: &mut Vec<u8>) {
         answer.extend_from_slice(&self.0.to_le_bytes());
-    }
-    fn deadline(&self) -> Option<SlotClock> {
-        None
     }
     fn digest(&self) -> Digest {
         Digest(u128::from(self.0))
@@ -284,7 +282,10 @@ impl Cluster {
                     load.floor += 1;
                 }
             }
-            ServerMessage::ReadAnswer { .. } | ServerMessage::Refused { .. } | ServerMessage::TryAnother { .. } => {}
+            ServerMessage::ReadAnswer { .. }
+            | ServerMessage::Refused { .. }
+            | ServerMessage::TryAnother { .. }
+            | ServerMessage::Closed { .. } => {}
         }
         let mut calls = Vec::new();
         if let Some(session) = load.session {

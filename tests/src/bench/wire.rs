@@ -177,7 +177,7 @@ fn flood_ours(length: usize, over: &AtomicBool) -> u32 {
             match to.receive() {
                 Some(received) => arrived += u32::from(received.is_ok()),
                 None => smol::block_on(smol::future::or(poll_fn(|context| to.poll_readable(context)), async {
-                    drop(smol::Timer::after(Duration::from_millis(5)).await)
+                    smol::Timer::after(Duration::from_millis(5)).await;
                 })),
             }
         }

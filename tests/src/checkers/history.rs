@@ -23,6 +23,8 @@ pub enum What {
         /// Whether the answer may be old.
         local: bool,
     },
+    /// To close the session.
+    Close,
 }
 
 /// How a call ended.
@@ -46,6 +48,8 @@ pub enum End {
     Refused,
     /// The session is gone; nothing was done.
     Expired,
+    /// The session is closed.
+    Closed,
     /// Nobody can say.
     Unknown,
 }
@@ -134,8 +138,11 @@ impl History {
                 })?;
                 self.refused.insert(command.clone());
             }
-            (End::Refused | End::Expired, What::Question { .. }) | (End::Unknown, _) => {}
-            (End::Answered { .. }, What::Question { .. }) | (End::Read { .. }, What::Command(_)) => {
+            (End::Refused | End::Expired, What::Question { .. }) | (End::Unknown, _) | (End::Closed, What::Close) => {}
+            (End::Answered { .. }, What::Question { .. } | What::Close)
+            | (End::Read { .. }, What::Command(_) | What::Close)
+            | (End::Refused | End::Expired, What::Close)
+            | (End::Closed, What::Command(_) | What::Question { .. }) => {
                 return Err((Invariant::Linearizable, format!("{what:?} was answered by {end:?}")));
             }
         }

@@ -19,6 +19,7 @@ type Name = (MemberId, BootId, Key);
 enum Key {
     Open([u8; 16]),
     Call(u64, u64),
+    Close(u64),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +48,7 @@ impl Submissions {
         let key = match message {
             ClientMessage::Open { nonce, .. } => Key::Open(*nonce),
             ClientMessage::Call { session, number, .. } => Key::Call(session.0, *number),
+            ClientMessage::Close { session, .. } => Key::Close(session.0),
             ClientMessage::Read { .. } => return,
         };
         self.ordinal += 1;
@@ -70,6 +72,7 @@ impl Submissions {
         let key = match request {
             RequestName::Open(nonce) => Key::Open(nonce),
             RequestName::Call(session, number) => Key::Call(session.0, number),
+            RequestName::Close(session) => Key::Close(session.0),
             RequestName::Read(_) => return Ok(()),
         };
         let Some(given) = self.given.get_mut(&(member, boot, key)) else { return Ok(()) };
@@ -84,6 +87,7 @@ impl Submissions {
         let key = match request {
             Request::Open { nonce } => Key::Open(*nonce),
             Request::Call { session, number, .. } => Key::Call(session.0, *number),
+            Request::Close { session } => Key::Close(session.0),
         };
         let Some(given) = self.given.get_mut(&(member, boot, key)) else { return Ok(()) };
         given.ordered = Some(slot);

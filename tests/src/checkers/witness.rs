@@ -136,6 +136,11 @@ impl Witness {
                     Outcome::AheadOfWindow => committed(),
                 }
             }
+            ServerMessage::Closed { session } => {
+                require(!self.reference.has_session(*session), Invariant::ReplyCommitted, || {
+                    format!("member {member} says that {session:?} is closed, the log does not")
+                })
+            }
             ServerMessage::ReadAnswer { .. } | ServerMessage::Refused { .. } | ServerMessage::TryAnother { .. } => {
                 Ok(())
             }
@@ -208,7 +213,7 @@ impl Witness {
                 Execution::Repeated => around.counts.one(Count::Repeated),
                 Execution::Settled => around.counts.one(Count::Settled),
                 Execution::NoSession => around.counts.one(Count::NoSession),
-                Execution::Opened | Execution::AheadOfWindow => {}
+                Execution::Opened | Execution::Closed | Execution::AheadOfWindow => {}
             }
         }
         Ok(())

@@ -168,6 +168,7 @@ impl World {
             End::Read { .. } => Count::Read,
             End::Refused => Count::Refused,
             End::Expired => Count::Expired,
+            End::Closed => Count::Closed,
             End::Unknown => Count::Unknown,
         });
         if self.trace.is_on() {

@@ -1,12 +1,34 @@
-//! What a client asks of the machine, and its bytes.
+//! What a client asks of the machine, and its bytes: a MessagePack array that begins with its kind.
 //!
-//! A [`Command`] changes the state and goes through the log; a [`Question`] changes nothing and needs no
-//! slot. Both start with one byte that says which they are; bytes that are left over are refused.
+//! ```text
+//! commands                                              questions
+//! [1, label]                            create          [1, label]                           id
+//! [2, queue]                            destroy         [2, queue]                           top
+//! [3, queue, [item …]]                  push            [3, queue]                           size
+//! [3, queue, [item …], priority, delay-ms, ttl-ms, key] [4]                                  summary
+//! [4, queue, count, wait-ms]            pop             [5, queue, priority, position, count] browse
+//! [5, name, count]                      getid           [6, queue]                           statistics
+//! [6, queue, count, lease-ms, wait-ms]  take            [7, queue, count]                    list
+//! [7, queue, [receipt …]]               ack
+//! [8, queue, [receipt …], delay-ms]     nack
+//! [9, queue, [receipt …], lease-ms]     touch
+//! [10, queue, items, bytes, deliveries, dead-letters, key-window-ms]   configure
+//! [11, queue, paused]                   pause
+//! [12, queue]                           purge
+//! [13, queue, count]                    send back
+//! [14, [command …]]                     steps
+//! [15, item-bytes, memory-bytes]        limit
+//! receipt: [position, token]
+//! ```
+//!
+//! Items are bin, labels, names and keys text, the rest numbers; `ttl-ms`, `key` and the settings may be nil.
+//! A [`Command`] changes the state and goes through the log; a [`Question`] changes nothing and needs no slot.
 
 use super::error::Error;
-use super::label::{Label, QueueId};
-use super::limits::{BATCH_ITEMS_MAX, REQUEST_BYTES_MAX};
-use crate::wire::{Reader, Writer};
+use super::label::{Label, QueueId, Receipt};
+use super::limits::{BATCH_ITEMS_MAX, Limits, REQUEST_BYTES_MAX};
+use super::options::{PushOptions, Settings};
+use crate::pack::{Packer, Unpacker};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -29,13 +51,17 @@ pub enum Command {
         queue: QueueId,
         /// The items, in their order.
         items: Vec<Bytes>,
+        /// How.
+        options: PushOptions,
     },
-    /// Take items off the front of a queue.
+    /// Take items off the front of a queue for good.
     Pop {
         /// The queue.
         queue: QueueId,
         /// The most items to take.
         count: u64,
+        /// How long to wait while there is none.
+        wait_ms: u64,
     },
     /// Draw numbers from a sequence, which begins with 1 when it is first named.
     GetId {
@@ -44,6 +70,73 @@ pub enum Command {
         /// How many.
         count: u64,
     },
+    /// Take items off the front of a queue under a lease: who does not say in time that they are done
+    /// loses them to the next.
+    Take {
+        /// The queue.
+        queue: QueueId,
+        /// The most items to take.
+        count: u64,
+        /// How long the lease is.
+        lease_ms: u64,
+        /// How long to wait while there is none.
+        wait_ms: u64,
+    },
+    /// Leased items are done: they go for good. All or none.
+    Ack {
+        /// The queue.
+        queue: QueueId,
+        /// The deliveries.
+        receipts: Vec<Receipt>,
+    },
+    /// Leased items come back to their place in the order. All or none.
+    Nack {
+        /// The queue.
+        queue: QueueId,
+        /// The deliveries.
+        receipts: Vec<Receipt>,
+        /// For so long they are not ready.
+        delay_ms: u64,
+    },
+    /// Leases last for so long from now. All or none.
+    Touch {
+        /// The queue.
+        queue: QueueId,
+        /// The deliveries.
+        receipts: Vec<Receipt>,
+        /// How long.
+        lease_ms: u64,
+    },
+    /// Give a queue other settings.
+    Configure {
+        /// The queue.
+        queue: QueueId,
+        /// All of them.
+        settings: Settings,
+    },
+    /// Stop giving out items, or go on.
+    Pause {
+        /// The queue.
+        queue: QueueId,
+        /// Whether to stop.
+        paused: bool,
+    },
+    /// Drop all items that are ready or delayed; leased ones stay.
+    Purge {
+        /// The queue.
+        queue: QueueId,
+    },
+    /// Put dead letters back at the end of the queues that they came from.
+    SendBack {
+        /// The queue of dead letters.
+        queue: QueueId,
+        /// The most items.
+        count: u64,
+    },
+    /// Do several things, all or none: pushes, acks, nacks, touches and getids.
+    Steps(Vec<Command>),
+    /// Give the cluster other limits.
+    Limit(Limits),
 }
 
 /// Something to know.
@@ -66,60 +159,159 @@ pub enum Question {
     },
     /// How much of everything is there?
     Summary,
+    /// Which items are ready, in their order?
+    Browse {
+        /// The queue.
+        queue: QueueId,
+        /// Only what stands behind this place: a priority and a position, both 0 at first.
+        after: (u8, u64),
+        /// The most items.
+        count: u64,
+    },
+    /// How is a queue?
+    Statistics {
+        /// The queue.
+        queue: QueueId,
+    },
+    /// Which queues are there?
+    List {
+        /// Only those with higher ids.
+        after: QueueId,
+        /// The most queues.
+        count: u64,
+    },
 }
 
-impl Command {
-    const CREATE: u8 = 1;
-    const DESTROY: u8 = 2;
-    const PUSH: u8 = 3;
-    const POP: u8 = 4;
-    const GET_ID: u8 = 5;
+const CREATE: u64 = 1;
+const DESTROY: u64 = 2;
+const PUSH: u64 = 3;
+const POP: u64 = 4;
+const GET_ID: u64 = 5;
+const TAKE: u64 = 6;
+const ACK: u64 = 7;
+const NACK: u64 = 8;
+const TOUCH: u64 = 9;
+const CONFIGURE: u64 = 10;
+const PAUSE: u64 = 11;
+const PURGE: u64 = 12;
+const SEND_BACK: u64 = 13;
+const STEPS: u64 = 14;
+const LIMIT: u64 = 15;
 
+impl Command {
     /// Its bytes.
     pub fn encode(&self) -> Bytes {
-        let mut w = Writer::new();
-        match self {
-            Command::Create { label } => w.u8(Command::CREATE).bytes(label.as_bytes()),
-            Command::Destroy { queue } => w.u8(Command::DESTROY).u64(queue.0),
-            Command::Push { queue, items } => {
-                w.u8(Command::PUSH).u64(queue.0).u64(items.len() as u64);
-                items.iter().fold(&mut w, |w, item| w.bytes(item))
-            }
-            Command::Pop { queue, count } => w.u8(Command::POP).u64(queue.0).u64(*count),
-            Command::GetId { name, count } => w.u8(Command::GET_ID).bytes(name.as_bytes()).u64(*count),
-        };
+        let mut w = Packer::new();
+        self.pack(&mut w);
         w.into_bytes()
     }
 
     /// Reads what [`Command::encode`] wrote; what is wrong with other bytes is its answer.
     pub fn decode(bytes: &Bytes) -> Result<Command, Error> {
         let mut r = request(bytes)?;
-        let command = match r.u8()? {
-            Command::CREATE => Command::Create { label: Label::read(&mut r)? },
-            Command::DESTROY => Command::Destroy { queue: QueueId(r.u64()?) },
-            Command::PUSH => Command::Push { queue: QueueId(r.u64()?), items: items(&mut r)? },
-            Command::POP => Command::Pop { queue: QueueId(r.u64()?), count: r.u64()? },
-            Command::GET_ID => Command::GetId { name: Label::read(&mut r)?, count: r.u64()? },
-            _ => return Err(Error::Malformed),
+        let command = Command::unpack(&mut r, true)?;
+        r.end()?;
+        Ok(command)
+    }
+
+    fn pack(&self, w: &mut Packer) {
+        match self {
+            Command::Create { label } => w.array(2).uint(CREATE).text(label.as_str()),
+            Command::Destroy { queue } => w.array(2).uint(DESTROY).uint(queue.0),
+            Command::Push { queue, items, options } => {
+                let plain = *options == PushOptions::default();
+                w.array(if plain { 3 } else { 3 + PushOptions::FIELDS }).uint(PUSH).uint(queue.0).array(items.len());
+                for item in items {
+                    w.bin(item);
+                }
+                if !plain {
+                    options.pack(w);
+                }
+                w
+            }
+            Command::Pop { queue, count, wait_ms } => w.array(4).uint(POP).uint(queue.0).uint(*count).uint(*wait_ms),
+            Command::GetId { name, count } => w.array(3).uint(GET_ID).text(name.as_str()).uint(*count),
+            Command::Take { queue, count, lease_ms, wait_ms } => {
+                w.array(5).uint(TAKE).uint(queue.0).uint(*count).uint(*lease_ms).uint(*wait_ms)
+            }
+            Command::Ack { queue, receipts } => pack_receipts(w.array(3).uint(ACK).uint(queue.0), receipts),
+            Command::Nack { queue, receipts, delay_ms } => {
+                pack_receipts(w.array(4).uint(NACK).uint(queue.0), receipts).uint(*delay_ms)
+            }
+            Command::Touch { queue, receipts, lease_ms } => {
+                pack_receipts(w.array(4).uint(TOUCH).uint(queue.0), receipts).uint(*lease_ms)
+            }
+            Command::Configure { queue, settings } => {
+                w.array(2 + Settings::FIELDS).uint(CONFIGURE).uint(queue.0);
+                settings.pack(w);
+                w
+            }
+            Command::Pause { queue, paused } => w.array(3).uint(PAUSE).uint(queue.0).boolean(*paused),
+            Command::Purge { queue } => w.array(2).uint(PURGE).uint(queue.0),
+            Command::SendBack { queue, count } => w.array(3).uint(SEND_BACK).uint(queue.0).uint(*count),
+            Command::Steps(steps) => {
+                w.array(2).uint(STEPS).array(steps.len());
+                steps.iter().for_each(|step| step.pack(w));
+                w
+            }
+            Command::Limit(limits) => w.array(3).uint(LIMIT).uint(limits.item_bytes_max).uint(limits.memory_bytes_max),
         };
-        if r.remaining() == 0 { Ok(command) } else { Err(Error::Malformed) }
+    }
+
+    /// Reads a command; steps do not have steps.
+    fn unpack(r: &mut Unpacker, outer: bool) -> Result<Command, Error> {
+        let fields = r.array(FIELDS_MAX)?;
+        if fields == 0 {
+            return Err(Error::Malformed);
+        }
+        Ok(match (r.uint()?, fields) {
+            (CREATE, 2) => Command::Create { label: Label::unpack(r)? },
+            (DESTROY, 2) => Command::Destroy { queue: queue(r)? },
+            (PUSH, 3) => Command::Push { queue: queue(r)?, items: items(r)?, options: PushOptions::default() },
+            (PUSH, 7) => Command::Push { queue: queue(r)?, items: items(r)?, options: PushOptions::unpack(r)? },
+            (POP, 4) => Command::Pop { queue: queue(r)?, count: r.uint()?, wait_ms: r.uint()? },
+            (GET_ID, 3) => Command::GetId { name: Label::unpack(r)?, count: r.uint()? },
+            (TAKE, 5) => Command::Take { queue: queue(r)?, count: r.uint()?, lease_ms: r.uint()?, wait_ms: r.uint()? },
+            (ACK, 3) => Command::Ack { queue: queue(r)?, receipts: receipts(r)? },
+            (NACK, 4) => Command::Nack { queue: queue(r)?, receipts: receipts(r)?, delay_ms: r.uint()? },
+            (TOUCH, 4) => Command::Touch { queue: queue(r)?, receipts: receipts(r)?, lease_ms: r.uint()? },
+            (CONFIGURE, 7) => Command::Configure { queue: queue(r)?, settings: Settings::unpack(r)? },
+            (PAUSE, 3) => Command::Pause { queue: queue(r)?, paused: r.boolean()? },
+            (PURGE, 2) => Command::Purge { queue: queue(r)? },
+            (SEND_BACK, 3) => Command::SendBack { queue: queue(r)?, count: r.uint()? },
+            (STEPS, 2) if outer => {
+                let count = r.array(BATCH_ITEMS_MAX)?;
+                Command::Steps((0..count).map(|_| Command::unpack(r, false)).collect::<Result<_, _>>()?)
+            }
+            (STEPS, 2) => return Err(Error::NotAStep),
+            (LIMIT, 3) => Command::Limit(Limits { item_bytes_max: r.uint()?, memory_bytes_max: r.uint()? }),
+            _ => return Err(Error::Malformed),
+        })
     }
 }
 
-impl Question {
-    const ID: u8 = 1;
-    const TOP: u8 = 2;
-    const SIZE: u8 = 3;
-    const SUMMARY: u8 = 4;
+const ID: u64 = 1;
+const TOP: u64 = 2;
+const SIZE: u64 = 3;
+const SUMMARY: u64 = 4;
+const BROWSE: u64 = 5;
+const STATISTICS: u64 = 6;
+const LIST: u64 = 7;
 
+impl Question {
     /// Its bytes.
     pub fn encode(&self) -> Bytes {
-        let mut w = Writer::new();
+        let mut w = Packer::new();
         match self {
-            Question::Id { label } => w.u8(Question::ID).bytes(label.as_bytes()),
-            Question::Top { queue } => w.u8(Question::TOP).u64(queue.0),
-            Question::Size { queue } => w.u8(Question::SIZE).u64(queue.0),
-            Question::Summary => w.u8(Question::SUMMARY),
+            Question::Id { label } => w.array(2).uint(ID).text(label.as_str()),
+            Question::Top { queue } => w.array(2).uint(TOP).uint(queue.0),
+            Question::Size { queue } => w.array(2).uint(SIZE).uint(queue.0),
+            Question::Summary => w.array(1).uint(SUMMARY),
+            Question::Browse { queue, after: (priority, position), count } => {
+                w.array(5).uint(BROWSE).uint(queue.0).uint(u64::from(*priority)).uint(*position).uint(*count)
+            }
+            Question::Statistics { queue } => w.array(2).uint(STATISTICS).uint(queue.0),
+            Question::List { after, count } => w.array(3).uint(LIST).uint(after.0).uint(*count),
         };
         w.into_bytes()
     }
@@ -127,32 +319,72 @@ impl Question {
     /// Reads what [`Question::encode`] wrote; what is wrong with other bytes is its answer.
     pub fn decode(bytes: &Bytes) -> Result<Question, Error> {
         let mut r = request(bytes)?;
-        let question = match r.u8()? {
-            Question::ID => Question::Id { label: Label::read(&mut r)? },
-            Question::TOP => Question::Top { queue: QueueId(r.u64()?) },
-            Question::SIZE => Question::Size { queue: QueueId(r.u64()?) },
-            Question::SUMMARY => Question::Summary,
+        let fields = r.array(FIELDS_MAX)?;
+        if fields == 0 {
+            return Err(Error::Malformed);
+        }
+        let question = match (r.uint()?, fields) {
+            (ID, 2) => Question::Id { label: Label::unpack(&mut r)? },
+            (TOP, 2) => Question::Top { queue: queue(&mut r)? },
+            (SIZE, 2) => Question::Size { queue: queue(&mut r)? },
+            (SUMMARY, 1) => Question::Summary,
+            (BROWSE, 5) => Question::Browse {
+                queue: queue(&mut r)?,
+                after: (u8::try_from(r.uint()?).map_err(|_| Error::BadOption)?, r.uint()?),
+                count: r.uint()?,
+            },
+            (STATISTICS, 2) => Question::Statistics { queue: queue(&mut r)? },
+            (LIST, 3) => Question::List { after: queue(&mut r)?, count: r.uint()? },
             _ => return Err(Error::Malformed),
         };
-        if r.remaining() == 0 { Ok(question) } else { Err(Error::Malformed) }
+        r.end()?;
+        Ok(question)
     }
 }
+
+/// The most fields that a command or a question has, with its kind.
+const FIELDS_MAX: usize = 7;
 
 /// A reader over a request that is not too large to look at.
-fn request(bytes: &Bytes) -> Result<Reader, Error> {
-    if bytes.len() > REQUEST_BYTES_MAX { Err(Error::RequestTooLarge) } else { Ok(Reader::new(bytes.clone())) }
+fn request(bytes: &Bytes) -> Result<Unpacker, Error> {
+    if bytes.len() > REQUEST_BYTES_MAX { Err(Error::RequestTooLarge) } else { Ok(Unpacker::new(bytes.clone())) }
 }
 
-/// The items of a push. Each takes a byte at least, so no more are made room for than can be there.
-fn items(r: &mut Reader) -> Result<Vec<Bytes>, Error> {
-    let count = r.u64()?;
-    if count > BATCH_ITEMS_MAX as u64 {
+fn queue(r: &mut Unpacker) -> Result<QueueId, Error> {
+    Ok(QueueId(r.uint()?))
+}
+
+fn items(r: &mut Unpacker) -> Result<Vec<Bytes>, Error> {
+    let count = r.array(usize::MAX)?;
+    if count > BATCH_ITEMS_MAX {
         return Err(Error::BadCount);
     }
-    let count = usize::try_from(count).map_err(|_| Error::BadCount)?;
-    let mut items = Vec::with_capacity(count.min(r.remaining()));
+    let mut items = Vec::with_capacity(count);
     for _ in 0..count {
-        items.push(r.bytes()?);
+        items.push(r.bin()?);
     }
     Ok(items)
+}
+
+fn receipts(r: &mut Unpacker) -> Result<Vec<Receipt>, Error> {
+    let count = r.array(usize::MAX)?;
+    if count > BATCH_ITEMS_MAX {
+        return Err(Error::BadCount);
+    }
+    let mut receipts = Vec::with_capacity(count);
+    for _ in 0..count {
+        if r.array(2)? != 2 {
+            return Err(Error::Malformed);
+        }
+        receipts.push(Receipt { position: r.uint()?, token: r.uint()? });
+    }
+    Ok(receipts)
+}
+
+fn pack_receipts<'a>(w: &'a mut Packer, receipts: &[Receipt]) -> &'a mut Packer {
+    w.array(receipts.len());
+    for receipt in receipts {
+        w.array(2).uint(receipt.position).uint(receipt.token);
+    }
+    w
 }

@@ -14,9 +14,10 @@ pub enum Error {
     NoSuchQueue,
     /// No queue has this label.
     NoSuchLabel,
-    /// The queue has no item; that is never confused with an item of no bytes.
+    /// The queue has no item that is ready; that is never confused with an item of no bytes. A pop that
+    /// waited says so when its time is over.
     Empty,
-    /// A label or a name is not 1 to 255 bytes of text without control characters.
+    /// A label, a name or a key is not 1 to 255 bytes of text without control characters.
     BadLabel,
     /// How many were asked for is none, or more than one request may have.
     BadCount,
@@ -24,14 +25,28 @@ pub enum Error {
     ItemTooLarge,
     /// The request is larger than the limit.
     RequestTooLarge,
-    /// The memory limit is reached. Pops still work, and make room.
+    /// The memory limit is reached. Pops and acks still work, and make room.
     MemoryLimit,
     /// The number would pass 2^63 - 1.
     NumberExhausted,
+    /// The queue's own limit of items or bytes is reached.
+    QueueFull,
+    /// The queue is paused: nothing is given out.
+    Paused,
+    /// No lease has this receipt: it ran out, was ended, or was superseded by a later delivery.
+    NoSuchLease,
+    /// A priority, a time or a setting is outside of what is allowed.
+    BadOption,
+    /// Too many pops wait already.
+    TooManyWaits,
+    /// This can't be a step of a request with several steps.
+    NotAStep,
+    /// The rules in force do not have this operation yet.
+    NotInRules,
 }
 
 /// Every error with its number and its name, for ever.
-const TABLE: [(Error, u16, &str); 10] = [
+const TABLE: [(Error, u16, &str); 17] = [
     (Error::Malformed, 1, "malformed"),
     (Error::NoSuchQueue, 2, "no such queue"),
     (Error::NoSuchLabel, 3, "no such label"),
@@ -42,12 +57,19 @@ const TABLE: [(Error, u16, &str); 10] = [
     (Error::RequestTooLarge, 8, "request too large"),
     (Error::MemoryLimit, 9, "memory limit"),
     (Error::NumberExhausted, 10, "number exhausted"),
+    (Error::QueueFull, 11, "queue full"),
+    (Error::Paused, 12, "paused"),
+    (Error::NoSuchLease, 13, "no such lease"),
+    (Error::BadOption, 14, "bad option"),
+    (Error::TooManyWaits, 15, "too many waits"),
+    (Error::NotAStep, 16, "not a step"),
+    (Error::NotInRules, 17, "not in the rules"),
 ];
 
 impl Error {
     /// The error with this number.
-    pub fn numbered(number: u16) -> Option<Error> {
-        TABLE.iter().find(|(_, known, _)| *known == number).map(|(error, _, _)| *error)
+    pub fn numbered(number: u64) -> Option<Error> {
+        TABLE.iter().find(|(_, known, _)| u64::from(*known) == number).map(|(error, _, _)| *error)
     }
 
     /// All errors, by rising number.

@@ -1,7 +1,9 @@
-//! The names of things in the machine: queue ids, and the text that names a queue or a sequence.
+//! The names of things in the machine: queue ids, receipts, and the text that names a queue, a sequence or
+//! a push.
 
 use super::error::Error;
 use super::limits::LABEL_BYTES_MAX;
+use crate::pack::Unpacker;
 use crate::wire::{Malformed, Reader};
 use alloc::sync::Arc;
 use core::borrow::Borrow;
@@ -11,7 +13,17 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueId(pub u64);
 
-/// Text of 1 to 255 bytes without control characters: a queue's label or a sequence's name.
+/// A delivery of an item under a lease. The token grows with every delivery, of whatever item: whoever
+/// guards something with it can tell a late holder from the present one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Receipt {
+    /// The position of the item in its queue.
+    pub position: u64,
+    /// Which delivery it is.
+    pub token: u64,
+}
+
+/// Text of 1 to 255 bytes without control characters: a queue's label, a sequence's name or a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(Arc<str>);
 
@@ -28,10 +40,14 @@ impl Label {
         Ok(Label(Arc::from(text)))
     }
 
-    /// Reads a label off a request. Bytes that are there but spell no label are told from bytes that
-    /// are missing.
-    pub(super) fn read(r: &mut Reader) -> Result<Label, Error> {
-        Label::parse(&r.bytes()?)
+    /// Reads a label off a request. Text that is there but is no label is told from text that is missing.
+    pub(super) fn unpack(r: &mut Unpacker) -> Result<Label, Error> {
+        Label::parse(&r.text()?)
+    }
+
+    /// Reads a label off a snapshot.
+    pub(super) fn read(r: &mut Reader) -> Result<Label, Malformed> {
+        Label::parse(&r.bytes()?).map_err(|_| Malformed)
     }
 
     /// Its text.

@@ -4,14 +4,15 @@
 //! refuses the same push. A long queue takes less than it is charged; a short one may for a while take four
 //! times as much (a buffer that grows by doubling, half of it popped), but no more than two segments.
 
-/// The limits that a cluster chooses. They decide answers, so they are part of the state: a machine
-/// that takes its state from a snapshot takes them from there too, and replicas that were given
-/// different ones differ in the digest from the first slot on.
+use crate::time::Span;
+
+/// The limits that a cluster chooses. They decide answers, so they are part of the state: they are
+/// changed by a command, and a machine that takes its state from a snapshot takes them from there too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest item.
     pub item_bytes_max: u64,
-    /// What everything together may be charged; what would pass it is refused.
+    /// What everything together may be charged before pushes are refused.
     pub memory_bytes_max: u64,
 }
 
@@ -24,30 +25,72 @@ impl Default for Limits {
 /// The largest command or question: what the replica takes from a client as one request.
 pub const REQUEST_BYTES_MAX: usize = 8 << 20;
 
-/// The most items in one push or pop: it bounds what one command may cost all others.
+/// The most items, receipts or steps in one request: it bounds what one command may cost all others.
 pub const BATCH_ITEMS_MAX: usize = 1 << 16;
 
-/// A pop of many stops before its items pass this, each with its length: sessions keep answers
-/// until they are confirmed, and an answer has to fit into one datagram, or what it holds would be popped
-/// and never seen. One item is always given, whatever its size.
+/// A pop, a take or a look at many stops before its items pass this: sessions keep answers until they are
+/// confirmed, and an answer has to fit into one datagram, or what it holds would be taken and never
+/// seen. One item is always given, whatever its size.
 pub const POP_BYTES_MAX: usize = 48 << 10;
 
-/// What an item of an answer is charged beyond its bytes: its length in front.
-pub(super) const POP_ITEM_CHARGE: usize = 4;
+/// What an item of an answer is charged beyond its bytes: its length, its position, its receipt and how
+/// often it was delivered.
+pub(super) const POP_ITEM_CHARGE: usize = 32;
 
-/// The longest label of a queue or name of a sequence, in bytes.
+/// The longest label of a queue, name of a sequence or key of a push, in bytes.
 pub const LABEL_BYTES_MAX: usize = 255;
 
-/// The highest id, position or number of a sequence: all of them fit a signed 64-bit integer.
+/// The highest id, position, receipt or number of a sequence: all of them fit a signed 64-bit integer.
 pub const NUMBER_MAX: u64 = i64::MAX as u64;
 
-/// What an item is charged beyond its bytes: its length in front, its share of a segment's head and
-/// of the room that a growing buffer keeps.
+/// How many priorities there are, from 0, which goes first.
+pub const PRIORITIES: u8 = 8;
+
+/// The priority of whoever does not name one.
+pub const PRIORITY_DEFAULT: u8 = 4;
+
+/// How long a pop may wait. It is less than half of what a session lives unheard, so that a session does
+/// not expire under a client that waits and then thinks for a while.
+pub const WAIT_MS_MAX: u64 = 240_000;
+
+/// How long a lease may be, from now: a day.
+pub const LEASE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// The longest delay, time to live and window of keys: a year.
+pub const SPAN_MS_MAX: u64 = 366 * 24 * 60 * 60 * 1_000;
+
+/// For how long a key is known if the queue's settings do not say otherwise.
+pub const KEY_WINDOW_MS: u64 = 10 * 60 * 1_000;
+
+/// How many pops may wait in all queues; each holds a few hundred bytes.
+pub const WAITS_MAX: usize = 16_384;
+
+/// How many things that are due are done at the start of one slot; the rest is done in the next ones,
+/// which are ordered at once. It takes some tens of milliseconds at most.
+pub const DUE_MAX: usize = 1 << 16;
+
+/// By how much numbers are raised when a backup is restored, unless the operator says otherwise.
+pub const RESTORE_STEP: u64 = 1_000_000;
+
+/// What a plain item is charged beyond its bytes: its length and its place in front, its share of a
+/// segment's head and of the room that a growing buffer keeps.
 pub(super) const ITEM_CHARGE: u64 = 64;
 
-/// What a queue is charged beyond its label and its items: two map entries, and the popped items that
-/// a head segment may still carry (`BEHIND_BYTES_MAX` in `backlog`).
+/// What an item is charged beyond its bytes that is leased, delayed, returned or dead, or has a time to
+/// live: an entry in one map of the queue, one in the index of what is due, and what is known of it.
+pub(super) const HELD_CHARGE: u64 = 160;
+
+/// What a key is charged beyond its bytes: an entry in the map and one in the index of what is due.
+pub(super) const KEY_CHARGE: u64 = 160;
+
+/// What a queue is charged beyond its label and its items: its map entries, its numbers, and the
+/// popped items that a head segment may still carry (`BEHIND_BYTES_MAX` in `backlog`).
 pub(super) const QUEUE_CHARGE: u64 = 1536;
 
 /// What a sequence is charged beyond its name: a map entry.
 pub(super) const SEQUENCE_CHARGE: u64 = 128;
+
+/// A span of so many milliseconds, which a limit bounds.
+pub(super) fn millis(ms: u64) -> Span {
+    Span::millis(ms)
+}

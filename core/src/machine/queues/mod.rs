@@ -1,87 +1,161 @@
 //! The queues: labelled queues of items, and named sequences of numbers.
 //!
 //! ```text
-//! label ──▶ queue id ──▶ queue: label, positions, items in segments
+//! label ──▶ queue id ──▶ queue: items (backlogs, held items), keys, settings      queue.rs
 //! name  ──▶ next number
+//! queue id ──▶ pops that wait, in the order of asking                             waits.rs
+//! slot clock ──▶ queues in which a lease, a delay, a life or a key ends           due.rs
+//! session ──▶ queues in which it holds leases                                     leases.rs
 //! ```
 //!
 //! What holds always:
-//! - a queue id, a position in a queue and a number of a sequence are positive, given once, never again,
-//!   and at most 2^63 - 1;
-//! - every command and question has an answer; an error means that nothing changed;
-//! - what the state is charged never passes the memory limit, and taking away always works;
+//! - a queue id, a position in a queue, a receipt's token and a number of a sequence are positive, given
+//!   once, never again, and at most 2^63 - 1;
+//! - every command and question has an answer; an error means that nothing changed. A pop or a take that
+//!   waits is answered when there is something, when its time is over or when its queue goes;
+//! - an item is in one place: ready, delayed or leased in one queue, or gone. One that comes back stands
+//!   where it stood; with too many deliveries it goes to the dead letters in the same slot;
+//! - nobody waits at a queue that has something ready and is not paused;
+//! - pushes never take what the state is charged past the memory limit, and taking away always works. A lease
+//!   makes its item dearer, by no more than `HELD_CHARGE - ITEM_CHARGE`;
 //! - the digest and the charge are those of the state as it is, and are read in O(1).
+//!
+//! Things that are due are done at the start of a slot, in the order of their times; at the same time
+//! items before those who wait, then by queue and position.
 
 mod answer;
 mod backlog;
+mod backup;
 mod command;
 mod digest;
+mod due;
 mod error;
+mod give;
+mod held;
+mod keys;
 mod label;
+mod leases;
 mod limits;
+mod options;
 mod queue;
+mod rules;
 mod snapshot;
+mod steps;
 #[cfg(test)]
 mod tests;
+mod waits;
 
-pub use answer::{Answer, Reply, Summary, decode_reply, encode_reply};
+pub use answer::{Answer, Delivery, Reply, Seen, Size, Statistics, Summary, Totals, decode_reply, encode_reply};
 pub use command::{Command, Question};
 pub use error::Error;
-pub use label::{Label, QueueId};
-pub use limits::{BATCH_ITEMS_MAX, LABEL_BYTES_MAX, Limits, NUMBER_MAX, POP_BYTES_MAX, REQUEST_BYTES_MAX};
+pub use label::{Label, QueueId, Receipt};
+pub use limits::{
+    BATCH_ITEMS_MAX, DUE_MAX, KEY_WINDOW_MS, LABEL_BYTES_MAX, LEASE_MS_MAX, Limits, NUMBER_MAX, POP_BYTES_MAX,
+    PRIORITIES, PRIORITY_DEFAULT, REQUEST_BYTES_MAX, RESTORE_STEP, SPAN_MS_MAX, WAIT_MS_MAX, WAITS_MAX,
+};
+pub use options::{PushOptions, Settings};
+pub use rules::Rules;
 
-use super::{Machine, Place};
+use super::{Completion, Machine, Place, Progress, Ticket, UnknownRules};
 use crate::ids::{Digest, Slot};
+use crate::session::message::SessionId;
 use crate::time::SlotClock;
 use crate::wire::Malformed;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use digest::Sum;
 use limits::SEQUENCE_CHARGE;
-use queue::{Queue, charge_of_items, charge_of_queue};
+use queue::{Queue, charge_of_queue};
+use waits::{Ask, Waits};
 
 /// The machine of a work queue.
 #[derive(Debug)]
 pub struct Queues {
+    rules: Rules,
     limits: Limits,
+    /// The clock of the slot that is applied.
+    clock: SlotClock,
     next_queue: u64,
+    next_token: u64,
     labels: BTreeMap<Label, QueueId>,
     queues: BTreeMap<QueueId, Queue>,
     sequences: BTreeMap<Label, u64>,
-    totals: Totals,
+    waits: Waits,
+    /// How many leases a session holds in a queue.
+    holders: BTreeMap<(SessionId, QueueId), u64>,
+    /// When something is due in a queue next: an entry for each queue in which something is.
+    due: BTreeSet<(SlotClock, QueueId)>,
+    known: Known,
+    /// Answers to those who waited, which nobody has fetched yet.
+    completed: VecDeque<Completion>,
 }
 
 /// What is known of the whole state, so that nobody has to walk it.
 #[derive(Debug, Default)]
-struct Totals {
+struct Known {
     sum: Sum,
     items: u64,
     memory_bytes: u64,
 }
 
+/// What a queue adds to that.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    sum: Sum,
+    items: u64,
+    memory_bytes: u64,
+    due: Option<SlotClock>,
+}
+
 impl Queues {
-    /// A machine in which nothing has happened yet.
+    /// A machine in which nothing has happened yet, under the newest rules.
     pub fn new(limits: Limits) -> Queues {
+        Queues::under(Rules::NEWEST, limits)
+    }
+
+    /// A machine in which nothing has happened yet, under some rules.
+    pub fn under(rules: Rules, limits: Limits) -> Queues {
         Queues {
+            rules,
             limits,
+            clock: SlotClock(0),
             next_queue: 1,
+            next_token: 1,
             labels: BTreeMap::new(),
             queues: BTreeMap::new(),
             sequences: BTreeMap::new(),
-            totals: Totals::default(),
+            waits: Waits::default(),
+            holders: BTreeMap::new(),
+            due: BTreeSet::new(),
+            known: Known::default(),
+            completed: VecDeque::new(),
         }
     }
 
-    /// Does what the command says.
-    pub fn execute(&mut self, command: Command) -> Reply {
-        match command {
+    /// Does what the command says; without a reply, whoever asked waits.
+    pub fn execute(&mut self, ticket: Ticket, command: Command) -> Option<Reply> {
+        Some(match command {
             Command::Create { label } => self.create(label).map(Answer::Queue),
-            Command::Destroy { queue } => self.destroy(queue).map(|()| Answer::Destroyed),
-            Command::Push { queue, items } => self.push(queue, &items),
-            Command::Pop { queue, count } => self.pop(queue, count),
-            Command::GetId { name, count } => self.getid(name, count),
-        }
+            Command::Destroy { queue } => self.destroy(queue),
+            Command::Pop { queue, count, wait_ms } => {
+                return self.ask(queue, Ask { ticket, count, lease_ms: None }, wait_ms);
+            }
+            Command::Take { queue, count, lease_ms, wait_ms } => {
+                return self.ask(queue, Ask { ticket, count, lease_ms: Some(lease_ms) }, wait_ms);
+            }
+            Command::Configure { queue, settings } => self.configure(queue, settings),
+            Command::Pause { queue, paused } => self.pause(queue, paused),
+            Command::Purge { queue } => self.purge(queue),
+            Command::SendBack { queue, count } => self.send_back(queue, count),
+            Command::Limit(limits) => self.limit(limits),
+            Command::Steps(steps) => self.steps(&steps),
+            step @ (Command::Push { .. }
+            | Command::GetId { .. }
+            | Command::Ack { .. }
+            | Command::Nack { .. }
+            | Command::Touch { .. }) => self.step(&step),
+        })
     }
 
     /// Says what the question asks.
@@ -94,8 +168,22 @@ impl Queues {
                 let (position, item) = self.queue(*queue)?.top().ok_or(Error::Empty)?;
                 Ok(Answer::Top { position, item })
             }
-            Question::Size { queue } => Ok(Answer::Size { ready: self.queue(*queue)?.size() }),
+            Question::Size { queue } => Ok(Answer::Size(self.queue(*queue)?.size())),
             Question::Summary => Ok(Answer::Summary(self.summary())),
+            Question::Browse { queue, after, count } => {
+                Ok(Answer::Seen(self.queue(*queue)?.browse(*after, counted(*count)?)))
+            }
+            Question::Statistics { queue } => {
+                let waiting = self.waits.count(*queue);
+                Ok(Answer::Statistics(self.queue(*queue)?.statistics(waiting, self.clock)))
+            }
+            Question::List { after, count } => {
+                let behind = self.queues.range(QueueId(after.0.saturating_add(1))..);
+                // A label takes no more room than an item of its length.
+                let mut room = queue::Room::default();
+                let fitting = behind.take(counted(*count)?).take_while(|(_, q)| room.fits(q.label.as_bytes().len()));
+                Ok(Answer::Queues(fitting.map(|(id, queue)| (*id, queue.label.clone())).collect()))
+            }
         }
     }
 
@@ -104,9 +192,10 @@ impl Queues {
         Summary {
             queues: self.queues.len() as u64,
             sequences: self.sequences.len() as u64,
-            items: self.totals.items,
-            memory_bytes: self.totals.memory_bytes,
+            items: self.known.items,
+            memory_bytes: self.known.memory_bytes,
             memory_bytes_max: self.limits.memory_bytes_max,
+            rules: self.rules.number(),
             digest: self.digest(),
         }
     }
@@ -118,71 +207,65 @@ impl Queues {
         if self.next_queue > NUMBER_MAX {
             return Err(Error::NumberExhausted);
         }
-        self.require_room(charge_of_queue(&label))?;
+        self.require_room(charge_of_queue(&label), 0)?;
         let id = QueueId(self.next_queue);
         self.next_queue += 1;
         self.labels.insert(label.clone(), id);
-        self.admit(id, Queue::new(id, label));
+        self.admit(Queue::new(id, label));
         Ok(id)
     }
 
-    fn destroy(&mut self, queue: QueueId) -> Result<(), Error> {
-        let gone = self.queues.remove(&queue).ok_or(Error::NoSuchQueue)?;
-        self.labels.remove(gone.label());
-        self.totals.take(&gone);
-        Ok(())
+    /// Ends a queue; who waits at it is told.
+    fn destroy(&mut self, id: QueueId) -> Reply {
+        let queue = self.queues.remove(&id).ok_or(Error::NoSuchQueue)?;
+        self.labels.remove(&queue.label);
+        for held in queue.leased.values() {
+            self.lease_ended(held.session, id);
+        }
+        self.count_out(id, Share::of(&queue));
+        while let Some(ask) = self.waits.take_first(id) {
+            self.complete(ask.ticket, &Err(Error::NoSuchQueue));
+        }
+        Ok(Answer::Done { count: queue.len() })
     }
 
-    fn push(&mut self, queue: QueueId, items: &[Bytes]) -> Reply {
-        self.queue(queue)?;
-        if items.is_empty() || items.len() > BATCH_ITEMS_MAX {
-            return Err(Error::BadCount);
-        }
-        let item_bytes_max = self.limits.item_bytes_max.min(REQUEST_BYTES_MAX as u64);
-        if items.iter().any(|item| item.len() as u64 > item_bytes_max) {
-            return Err(Error::ItemTooLarge);
-        }
-        let count = items.len() as u64;
-        self.require_room(charge_of_items(count, items.iter().map(|item| item.len() as u64).sum()))?;
-        let first = self.change(queue, |queue| queue.push(items))??;
-        Ok(Answer::Pushed { first, count })
+    fn configure(&mut self, id: QueueId, settings: Settings) -> Reply {
+        self.queue(id)?;
+        settings.check(id)?;
+        self.change(id, |queue| queue.settings = settings)?;
+        Ok(Answer::Done { count: 0 })
     }
 
-    fn pop(&mut self, queue: QueueId, count: u64) -> Reply {
-        self.queue(queue)?;
-        let count = usize::try_from(count).map_err(|_| Error::BadCount)?;
-        if count == 0 || count > BATCH_ITEMS_MAX {
-            return Err(Error::BadCount);
-        }
-        let (first, items) = self.change(queue, |queue| queue.pop(count))?;
-        if items.is_empty() { Err(Error::Empty) } else { Ok(Answer::Popped { first, items }) }
+    fn pause(&mut self, id: QueueId, paused: bool) -> Reply {
+        self.change(id, |queue| queue.paused = paused)?;
+        self.serve(id);
+        Ok(Answer::Done { count: 0 })
     }
 
-    fn getid(&mut self, name: Label, count: u64) -> Reply {
-        if count == 0 {
-            return Err(Error::BadCount);
+    fn purge(&mut self, id: QueueId) -> Reply {
+        Ok(Answer::Done { count: self.change(id, Queue::purge)? })
+    }
+
+    fn limit(&mut self, limits: Limits) -> Reply {
+        let sane = (1..=REQUEST_BYTES_MAX as u64).contains(&limits.item_bytes_max);
+        if !sane || limits.memory_bytes_max > NUMBER_MAX {
+            return Err(Error::BadOption);
         }
-        let known = self.sequences.get(&name).copied();
-        let first = known.unwrap_or(1);
-        if count > NUMBER_MAX + 1 - first {
-            return Err(Error::NumberExhausted);
-        }
-        let next = first + count;
-        match known {
-            Some(_) => self.totals.sum -= digest::sequence(&name, first),
-            None => {
-                self.require_room(charge_of_sequence(&name))?;
-                self.totals.memory_bytes += charge_of_sequence(&name);
-            }
-        }
-        self.totals.sum += digest::sequence(&name, next);
-        self.sequences.insert(name, next);
-        Ok(Answer::Ids { first, count })
+        self.limits = limits;
+        Ok(Answer::Done { count: 0 })
+    }
+
+    /// Somebody who waited is answered.
+    fn complete(&mut self, ticket: Ticket, reply: &Reply) {
+        let mut answer = Vec::new();
+        encode_reply(reply, &mut answer);
+        self.completed.push_back(Completion { ticket, answer });
     }
 
     /// Takes a queue in, whose label is known already.
-    fn admit(&mut self, id: QueueId, queue: Queue) {
-        self.totals.add(&queue);
+    fn admit(&mut self, queue: Queue) {
+        let id = queue.id;
+        self.count_in(id, Share::of(&queue));
         let before = self.queues.insert(id, queue);
         assert!(before.is_none(), "queue {id} was given twice");
     }
@@ -190,15 +273,36 @@ impl Queues {
     /// Changes a queue, and with it what is known of all of them.
     fn change<T>(&mut self, id: QueueId, change: impl FnOnce(&mut Queue) -> T) -> Result<T, Error> {
         let queue = self.queues.get_mut(&id).ok_or(Error::NoSuchQueue)?;
-        self.totals.take(queue);
+        let before = Share::of(queue);
         let done = change(queue);
-        self.totals.add(queue);
+        let after = Share::of(queue);
+        self.count_out(id, before);
+        self.count_in(id, after);
         Ok(done)
     }
 
-    /// Whether so much more may be charged.
-    fn require_room(&self, charge: u64) -> Result<(), Error> {
-        let room = self.limits.memory_bytes_max.saturating_sub(self.totals.memory_bytes);
+    fn count_in(&mut self, id: QueueId, share: Share) {
+        self.known.sum += share.sum;
+        self.known.items += share.items;
+        self.known.memory_bytes += share.memory_bytes;
+        if let Some(at) = share.due {
+            self.due.insert((at, id));
+        }
+    }
+
+    fn count_out(&mut self, id: QueueId, share: Share) {
+        self.known.sum -= share.sum;
+        self.known.items -= share.items;
+        self.known.memory_bytes -= share.memory_bytes;
+        if let Some(at) = share.due {
+            self.due.remove(&(at, id));
+        }
+    }
+
+    /// Whether so much more may be charged, when what is charged has changed by `delta` before.
+    fn require_room(&self, charge: u64, delta: i64) -> Result<(), Error> {
+        let used = self.known.memory_bytes.saturating_add_signed(delta);
+        let room = self.limits.memory_bytes_max.saturating_sub(used);
         if charge > room { Err(Error::MemoryLimit) } else { Ok(()) }
     }
 
@@ -207,18 +311,16 @@ impl Queues {
     }
 }
 
-impl Totals {
-    fn add(&mut self, queue: &Queue) {
-        self.sum += queue.sum();
-        self.items += queue.size();
-        self.memory_bytes += queue.charge();
+impl Share {
+    fn of(queue: &Queue) -> Share {
+        Share { sum: queue.sum(), items: queue.len(), memory_bytes: queue.charge(), due: queue.due() }
     }
+}
 
-    fn take(&mut self, queue: &Queue) {
-        self.sum -= queue.sum();
-        self.items -= queue.size();
-        self.memory_bytes -= queue.charge();
-    }
+/// How many are asked for: at least one, and no more than one request may have.
+fn counted(count: u64) -> Result<usize, Error> {
+    let count = usize::try_from(count).map_err(|_| Error::BadCount)?;
+    if count == 0 || count > BATCH_ITEMS_MAX { Err(Error::BadCount) } else { Ok(count) }
 }
 
 /// What a sequence with this name is charged.
@@ -227,12 +329,40 @@ fn charge_of_sequence(name: &Label) -> u64 {
 }
 
 impl Machine for Queues {
-    /// Nothing in these rules depends on time.
-    fn advance(&mut self, _slot: Slot, _clock: SlotClock) {}
+    fn advance(&mut self, _slot: Slot, clock: SlotClock) {
+        self.clock = clock;
+    }
 
-    fn apply(&mut self, _place: Place, command: &Bytes, answer: &mut Vec<u8>) {
-        let reply = Command::decode(command).and_then(|command| self.execute(command));
+    fn settle(&mut self) {
+        self.do_what_is_due();
+    }
+
+    fn apply(&mut self, _place: Place, ticket: Ticket, command: &Bytes, answer: &mut Vec<u8>) -> Progress {
+        let reply = match Command::decode(command) {
+            Ok(command) => self.execute(ticket, command),
+            Err(error) => Some(Err(error)),
+        };
+        let Some(reply) = reply else { return Progress::Waiting };
         encode_reply(&reply, answer);
+        Progress::Answered
+    }
+
+    fn completed(&mut self) -> Option<Completion> {
+        self.completed.pop_front()
+    }
+
+    fn abandon(&mut self, ticket: Ticket) {
+        self.waits.abandon(ticket);
+    }
+
+    fn end_sessions(&mut self, sessions: &[SessionId]) {
+        sessions.iter().for_each(|session| self.waits.end_session(*session));
+        sessions.iter().for_each(|session| self.return_leases(*session));
+    }
+
+    fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
+        self.rules = self.rules.max(Rules::numbered(version)?);
+        Ok(())
     }
 
     fn query(&self, question: &Bytes, answer: &mut Vec<u8>) {
@@ -241,11 +371,25 @@ impl Machine for Queues {
     }
 
     fn deadline(&self) -> Option<SlotClock> {
-        None
+        self.due.first().map(|(at, _)| *at).into_iter().chain(self.waits.due()).min()
     }
 
     fn digest(&self) -> Digest {
-        digest::whole(self.totals.sum, self.limits, self.next_queue, self.totals.memory_bytes)
+        let mut sum = self.known.sum;
+        sum += self.waits.sum();
+        let limits = self.limits;
+        digest::whole(
+            sum,
+            [
+                self.rules.number(),
+                limits.item_bytes_max,
+                limits.memory_bytes_max,
+                self.next_queue,
+                self.next_token,
+                self.waits.asked(),
+                self.known.memory_bytes,
+            ],
+        )
     }
 
     fn snapshot(&self) -> Vec<Bytes> {

@@ -32,6 +32,13 @@ impl Client {
             }
             !late
         });
+        self.closing.retain(|closing| {
+            let late = closing.deadline <= now;
+            if late {
+                out.push_back(Output::Done { call: closing.call, ended: Ended::Unknown });
+            }
+            !late
+        });
     }
 
     /// Gives numbers to waiting commands, as far as there is a session and room in its window.
@@ -87,6 +94,14 @@ impl Client {
                 call.copies[server] += 1;
                 let (wait_ms, command) = (wait_ms(now, call.deadline), call.command.clone());
                 let message = ClientMessage::Call { session: *session, number: *number, floor, wait_ms, command };
+                self.out.push_back(Output::Send { server, message });
+            }
+        }
+        for closing in &mut self.closing {
+            if closing.attempt.next() <= now {
+                let server = closing.attempt.send(now, &self.options, &mut self.chance);
+                let message =
+                    ClientMessage::Close { session: closing.session, wait_ms: wait_ms(now, closing.deadline) };
                 self.out.push_back(Output::Send { server, message });
             }
         }

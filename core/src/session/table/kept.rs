@@ -1,7 +1,7 @@
 //! The answers that a session keeps until its client has them.
 //!
 //! Always: there is an entry for each number from the floor to the highest executed one, and none at
-//! or below the floor.
+//! or below the floor. A command that waits has an entry without an answer.
 
 use crate::machine::Place;
 use crate::wire::{Malformed, Reader, Writer};
@@ -34,11 +34,24 @@ pub(super) enum Answer {
     Long(Bytes),
 }
 
+/// What is known of a number above the floor.
+#[derive(Clone, Debug)]
+pub(super) enum Entry {
+    /// It has not been seen, and higher ones have.
+    Missing,
+    /// It was executed, and waits for its answer.
+    Waiting,
+    /// It has its answer.
+    Kept(Kept),
+}
+
 /// What a session keeps.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers {
     floor: u64,
-    entries: VecDeque<Option<Kept>>,
+    entries: VecDeque<Entry>,
+    /// How many of them have no answer.
+    under_way: usize,
     long_bytes: usize,
 }
 
@@ -71,33 +84,51 @@ impl Answer {
 }
 
 impl Answers {
-    /// Forgets everything up to `floor`, for ever.
-    pub(super) fn raise_floor(&mut self, floor: u64) {
+    /// Forgets everything up to `floor`, for ever, and says which numbers waited.
+    pub(super) fn raise_floor(&mut self, floor: u64, mut waited: impl FnMut(u64)) {
         while self.floor < floor {
             let Some(entry) = self.entries.pop_front() else {
                 self.floor = floor;
                 break;
             };
             self.floor += 1;
-            self.long_bytes -= entry.map_or(0, |kept| kept.answer.long_bytes());
+            match entry {
+                Entry::Kept(kept) => self.long_bytes -= kept.answer.long_bytes(),
+                Entry::Missing => self.under_way -= 1,
+                Entry::Waiting => {
+                    self.under_way -= 1;
+                    waited(self.floor);
+                }
+            }
         }
         if self.entries.is_empty() && self.entries.capacity() > ROOM {
             self.entries = VecDeque::new();
         }
     }
 
-    /// Keeps the answer of a number that is in the window.
+    /// Keeps the answer of a number that is in the window, and has none.
     pub(super) fn keep(&mut self, number: u64, kept: Kept) {
-        assert!(
-            self.is_in_window(number) && self.answer(number).is_none(),
-            "only a new number of the window is executed"
-        );
         self.long_bytes += kept.answer.long_bytes();
+        *self.open_entry(number) = Entry::Kept(kept);
+        self.under_way -= 1;
+    }
+
+    /// A number that is in the window waits for its answer.
+    pub(super) fn wait(&mut self, number: u64) {
+        *self.open_entry(number) = Entry::Waiting;
+    }
+
+    /// The entry of a number that has no answer; it counts as under way.
+    fn open_entry(&mut self, number: u64) -> &mut Entry {
+        assert!(self.is_in_window(number), "only a number of the window is executed");
         while self.floor + (self.entries.len() as u64) < number {
-            self.entries.push_back(None);
+            self.entries.push_back(Entry::Missing);
+            self.under_way += 1;
         }
         let index = self.index(number).expect("a number of the window");
-        self.entries[index] = Some(kept);
+        let entry = &mut self.entries[index];
+        assert!(!matches!(entry, Entry::Kept(_)), "a number is answered once");
+        entry
     }
 
     /// The highest number that is settled.
@@ -110,9 +141,20 @@ impl Answers {
         number > self.floor && number - self.floor <= WINDOW
     }
 
-    /// What was answered to this number.
-    pub(super) fn answer(&self, number: u64) -> Option<&Kept> {
-        self.entries.get(self.index(number)?)?.as_ref()
+    /// What is known of this number; nothing of one at or below the floor.
+    pub(super) fn entry(&self, number: u64) -> Option<&Entry> {
+        self.entries.get(self.index(number)?)
+    }
+
+    /// The numbers that wait.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = u64> {
+        let waiting = self.entries.iter().enumerate().filter(|(_, entry)| matches!(entry, Entry::Waiting));
+        waiting.map(|(index, _)| self.floor + 1 + index as u64)
+    }
+
+    /// Whether there is a number below the highest one seen that has no answer: the client is at work.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way > 0
     }
 
     /// What all of it is charged for.
@@ -128,10 +170,11 @@ impl Answers {
         w.u64(self.floor).u64(self.entries.len() as u64);
         for entry in &self.entries {
             match entry {
-                None => w.u8(0),
-                Some(Kept { place, answer }) => {
+                Entry::Missing => w.u8(0),
+                Entry::Kept(Kept { place, answer }) => {
                     w.u8(1).u64(place.slot).u64(u64::from(place.position)).bytes(answer.bytes())
                 }
+                Entry::Waiting => w.u8(2),
             };
         }
     }
@@ -140,14 +183,18 @@ impl Answers {
         let mut answers = Answers { floor: r.u64()?, ..Answers::default() };
         for _ in 0..r.count(usize::try_from(WINDOW).unwrap_or(0))? {
             let entry = match r.u8()? {
-                0 => None,
+                0 => Entry::Missing,
                 1 => {
                     let place = Place { slot: r.u64()?, position: u32::try_from(r.u64()?).map_err(|_| Malformed)? };
-                    Some(Kept { place, answer: Answer::of(&r.bytes()?) })
+                    Entry::Kept(Kept { place, answer: Answer::of(&r.bytes()?) })
                 }
+                2 => Entry::Waiting,
                 _ => return Err(Malformed),
             };
-            answers.long_bytes += entry.as_ref().map_or(0, |kept| kept.answer.long_bytes());
+            match &entry {
+                Entry::Kept(kept) => answers.long_bytes += kept.answer.long_bytes(),
+                Entry::Missing | Entry::Waiting => answers.under_way += 1,
+            }
             answers.entries.push_back(entry);
         }
         Ok(answers)

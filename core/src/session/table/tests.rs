@@ -81,7 +81,7 @@ fn a_retry_gets_the_first_answer_with_its_first_place() {
     assert_eq!((again.0, again.1.clone()), (first.0, first.1));
     assert!(again.2);
     assert_eq!(log.length(), 2);
-    assert_eq!(log.sessions.lookup(session, 1), Some((again.0, again.1)));
+    assert_eq!(log.sessions.lookup(session, 1), Some(Standing::Ended(again.0, again.1)));
     assert_eq!(log.sessions.lookup(session, 3), None);
 }
 
@@ -104,7 +104,7 @@ fn a_late_copy_is_refused_for_ever() {
     assert_eq!(log.call(session, 6, 5), Ok(2));
     assert_eq!(log.call(session, 5, 0), Err(Outcome::Settled));
     assert_eq!(log.call(session, 4, 0), Err(Outcome::Settled), "never executed, and never will be");
-    assert_eq!(log.sessions.lookup(session, 4), Some((Place::default(), Outcome::Settled)));
+    assert_eq!(log.sessions.lookup(session, 4), Some(Standing::Ended(Place::default(), Outcome::Settled)));
     assert_eq!(log.length(), 2);
 }
 
@@ -170,7 +170,7 @@ fn the_memory_of_kept_answers_is_bounded() {
 #[test]
 fn what_makes_no_sense_changes_nothing_but_the_digest() {
     let mut log = Log::new(Limits::default());
-    for bytes in [&b""[..], b"\x01", b"\x02\x80", b"\x03", &[1; 18]] {
+    for bytes in [&b""[..], b"\x01", b"\x02\x80", b"\x03", b"\x03\x01\x01", b"\x04", &[1; 18]] {
         let before = log.sessions.digest();
         assert_eq!(log.sessions.apply(Place::default(), &Bytes::copy_from_slice(bytes)), Applied::Malformed);
         assert_ne!(log.sessions.digest(), before);

@@ -7,6 +7,7 @@
 //! - every value carries a checksum over its key and its bytes;
 //! - what nobody waits for (snapshots, trimming, moving) is done in small steps between the orders.
 
+mod database;
 mod heard;
 mod log;
 mod moving;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ftq_core::ids::Digest;
 use ftq_core::store::{SlotRecord, Snapshot};
 use ftq_core::time::SlotClock;
+use std::fs;
 
 fn record(k: u64, bytes: usize) -> SlotRecord {
     SlotRecord {
@@ -211,5 +212,36 @@ fn a_move_leaves_damaged_old_log_behind_and_nothing_else() {
             archive.end_move().unwrap();
             assert_eq!(all(&archive).1.first().map(|record| record.slot), Some(Slot(2)));
         }
+    }
+}
+
+/// The name of sled's own snapshot was lost by a power cut, or its writing was cut short by a kill.
+#[test]
+fn an_unfinished_snapshot_of_sled_is_finished_if_it_is_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Archive::open(directory.path(), 5, BOUNDS).unwrap();
+    let snapshots = || {
+        let names =
+            fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("snap.")).collect::<Vec<_>>()
+    };
+    let mut archive = open();
+    archive.append(&[record(1, 10), record(2, 200_000)]).unwrap();
+    archive.sync().unwrap();
+    drop(archive);
+    drop(open());
+    let [name] = &snapshots()[..] else { panic!("one snapshot") };
+    let (finished, unfinished) = (directory.path().join(name), directory.path().join(format!("{name}.generating")));
+    let whole = fs::read(&finished).unwrap();
+
+    fs::rename(&finished, &unfinished).unwrap();
+    assert_eq!(open().end().slot, Slot(2));
+    assert_eq!(snapshots().len(), 1);
+    assert!(!unfinished.exists());
+
+    for cut in [0, 8, whole.len() / 2, whole.len() - 1] {
+        fs::write(&unfinished, &whole[..cut]).unwrap();
+        assert_eq!(open().end().slot, Slot(2));
+        assert!(!unfinished.exists());
     }
 }

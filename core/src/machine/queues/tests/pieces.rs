@@ -11,16 +11,16 @@ fn large() -> Queues {
     let mut machine = Queues::new(Limits::default());
     let mut chance = Chance::new(3);
     for n in 1..=20_000 {
-        machine.execute(Command::Create { label: label(&format!("queue {n}")) }).expect("room");
-        machine.execute(push(n, b"an item")).expect("room");
-        machine.execute(Command::GetId { name: label(&format!("name {n}")), count: n }).expect("room");
+        machine.run(Command::Create { label: label(&format!("queue {n}")) }).expect("room");
+        machine.run(push(n, b"an item")).expect("room");
+        machine.run(Command::GetId { name: label(&format!("name {n}")), count: n }).expect("room");
     }
     for n in 1..=20 {
         for _ in 0..100 {
             let items = (0..20).map(|_| bytes(&mut chance, 100)).collect();
-            machine.execute(Command::Push { queue: QueueId(n), items }).expect("room");
+            machine.run(many(n, items)).expect("room");
         }
-        machine.execute(push(n, &bytes(&mut chance, 100_000))).expect("room");
+        machine.run(push(n, &bytes(&mut chance, 100_000))).expect("room");
     }
     machine
 }
@@ -41,7 +41,7 @@ fn a_snapshot_costs_what_changed() {
 
     let change = |machine: &mut Queues, command: Command| {
         let before = machine.snapshot();
-        machine.execute(command.clone()).expect("a command that works");
+        machine.run(command.clone()).expect("a command that works");
         let cost = written(&before, &machine.snapshot());
         assert!(cost < 3 * PIECE, "{command:?}: {cost}");
     };
@@ -49,8 +49,8 @@ fn a_snapshot_costs_what_changed() {
     let getid = |text| Command::GetId { name: label(text), count: 1 };
     change(&mut machine, push(5, b"one more"));
     change(&mut machine, push(1_000, &[1; 600]));
-    change(&mut machine, Command::Pop { queue: QueueId(9), count: 20 });
-    change(&mut machine, Command::Pop { queue: QueueId(2), count: 600 });
+    change(&mut machine, pop(9, 20));
+    change(&mut machine, pop(2, 600));
     change(&mut machine, destroy(3));
     change(&mut machine, destroy(700));
     change(&mut machine, Command::Create { label: label("another") });
@@ -67,20 +67,20 @@ fn segments_of_every_length_come_back() {
     for first in edges {
         for second in [0, 1, PIECE - first.min(PIECE), PIECE - (first + 4).min(PIECE), PIECE] {
             let mut machine = Queues::new(Limits::default());
-            machine.execute(Command::Create { label: label("a") }).expect("room");
+            machine.run(Command::Create { label: label("a") }).expect("room");
             let items: Vec<_> = [first, second, 3].map(|len| Bytes::from(alloc::vec![9; len])).into();
             for item in &items {
-                machine.execute(push(1, item)).expect("room");
+                machine.run(push(1, item)).expect("room");
                 machine = reborn(&machine);
-                let backlog = machine.queues[&queue].backlog();
-                let alone = |len| items.iter().any(|item| item.len() + 3 == len);
-                assert!(backlog.sealed().iter().all(|segment| segment.len() <= PIECE || alone(segment.len())));
-                assert!(backlog.open().len() < PIECE);
+                let backlog = &machine.queues[&queue].levels[0].backlog;
+                let alone = |len| items.iter().any(|item| item.len() + 5 == len);
+                assert!(backlog.sealed().iter().all(|one| one.bytes.len() <= PIECE || alone(one.bytes.len())));
+                assert!(backlog.open().1.len() < PIECE);
             }
             let mut popped = alloc::vec![];
-            while let Ok(Answer::Popped { first, items }) = machine.execute(Command::Pop { queue, count: 9 }) {
-                assert_eq!(first, popped.len() as u64 + 1);
-                popped.extend(items);
+            while let Ok(Answer::Popped(items)) = machine.run(pop(1, 9)) {
+                assert_eq!(items[0].0, popped.len() as u64 + 1);
+                popped.extend(items.into_iter().map(|(_, item)| item));
             }
             assert_eq!(popped, items, "{first} {second}");
             assert_eq!(reborn(&machine).summary().items, 0);
@@ -94,24 +94,8 @@ fn sealed_segments_are_shared() {
     let machine = large();
     let shared: BTreeSet<*const u8> = machine.snapshot().iter().map(|piece| piece.as_ptr()).collect();
     let again = machine.snapshot().iter().filter(|piece| shared.contains(&piece.as_ptr())).count();
-    let sealed: usize = machine.queues.values().map(|queue| queue.backlog().sealed().len()).sum();
+    let sealed: usize = machine.queues.values().map(|queue| queue.levels[0].backlog.sealed().len()).sum();
     assert!(sealed > 100 && again >= sealed, "{again} of {sealed}");
-}
-
-/// What the buffers take, popped items and spare room included, against what is charged.
-#[test]
-fn an_item_costs_less_than_it_is_charged() {
-    let mut machine = Queues::new(Limits::default());
-    machine.execute(Command::Create { label: label("a") }).expect("room");
-    for _ in 0..100 {
-        let items = alloc::vec![Bytes::from_static(b"8 bytes."); 1000];
-        machine.execute(Command::Push { queue: QueueId(1), items }).expect("room");
-    }
-    machine.execute(Command::Pop { queue: QueueId(1), count: 3_000 }).expect("there");
-    let queue = &machine.queues[&QueueId(1)];
-    let buffers: usize = queue.backlog().sealed().iter().map(|segment| segment.len() + 64).sum();
-    assert!((buffers + 2 * queue.backlog().open().len()) as u64 <= 97_000 * (8 + 8));
-    assert_eq!(machine.summary().memory_bytes, 1_537 + 97_000 * (8 + 64));
 }
 
 /// Pieces that lack one, have one too many, stand in another order or are spoiled give no machine or
@@ -122,7 +106,7 @@ fn spoiled_pieces_are_refused() {
     let mut machine = Queues::new(Limits::default());
     for step in 0..1_400 {
         let newest = machine.next_queue - 1;
-        let _ = machine.execute(command(&mut chance, newest, tide(step)));
+        let _ = machine.run(command(&mut chance, newest, tide(step)));
     }
     let digest = machine.digest();
     let pieces = machine.snapshot();
@@ -151,27 +135,37 @@ fn spoiled_pieces_are_refused() {
     assert!(refused > 0);
 }
 
-/// The same segment cut elsewhere would be the same state in other pieces, and positions that do not fit
-/// the items would be a state that no history leads to.
+/// The same segment cut elsewhere would be the same state in other pieces.
 #[test]
 fn only_one_form_is_taken() {
     let mut machine = Queues::new(Limits::default());
-    machine.execute(Command::Create { label: label("a") }).expect("room");
-    machine.execute(push(1, &[5; 60_000])).expect("room");
+    machine.run(Command::Create { label: label("a") }).expect("room");
+    machine.run(push(1, &[5; 60_000])).expect("room");
     let mut pieces = machine.snapshot();
-    assert_eq!(pieces.iter().map(Bytes::len).skip(2).collect::<Vec<_>>(), [PIECE, 60_003 - PIECE]);
-    let segment = Bytes::from(pieces[2..].concat());
-    pieces.truncate(2);
+    assert_eq!(pieces.iter().map(Bytes::len).skip(3).collect::<Vec<_>>(), [PIECE, 60_005 - PIECE]);
+    let segment = Bytes::from(pieces[3..].concat());
+    pieces.truncate(3);
     pieces.extend([segment.slice(..100), segment.slice(100..)]);
     assert_eq!(machine.restore(&pieces), Err(Malformed));
+}
 
-    let restored = |first, next, behind| {
-        let backlog = backlog::Backlog::of_segments([].into(), b"\x01x\x01y".to_vec(), behind);
-        Queue::restored(QueueId(1), label("a"), first, next, backlog).map(|queue| queue.top())
+/// Every way in which a segment can lie about its items.
+#[test]
+fn segments_that_break_their_rules_are_refused() {
+    use super::backlog::{Backlog, Segment, Stamp};
+    let read = |bytes: &'static [u8], behind: usize| {
+        let segment = Segment { base: Stamp { position: 6, came_ms: 50 }, bytes: Bytes::from_static(bytes) };
+        let mut items = Vec::new();
+        let each = |stamp: Stamp, item: &[u8]| items.push((stamp.position, stamp.came_ms, item.to_vec()));
+        Backlog::of_segments([segment].into(), Stamp::default(), Vec::new(), behind, each).map(|_| items)
     };
-    assert_eq!(restored(7, 9, 0), Ok(Some((7, Bytes::from("x")))));
-    assert_eq!(restored(8, 9, 2), Ok(Some((8, Bytes::from("y")))));
-    for (first, next, behind) in [(7, 8, 0), (7, 10, 0), (0, 2, 0), (9, 7, 0), (7, 9, 2), (7, 9, 1), (9, 9, 4)] {
-        assert_eq!(restored(first, next, behind), Err(Malformed));
-    }
+    let two = b"\x01\x01\x00x\x01\x02\x03y";
+    assert_eq!(read(two, 0), Ok([(7, 50, b"x".to_vec()), (9, 53, b"y".to_vec())].into()));
+    assert_eq!(read(two, 4), Ok([(9, 53, b"y".to_vec())].into()));
+    assert_eq!(read(two, 1), Err(Malformed), "behind stands in the middle of an item");
+    assert_eq!(read(two, 8), Err(Malformed), "nothing is left");
+    assert_eq!(read(b"", 0), Err(Malformed), "a segment without items");
+    assert_eq!(read(b"\x01\x00\x00x", 0), Err(Malformed), "a position that does not rise");
+    assert_eq!(read(b"\x02\x01\x00x", 0), Err(Malformed), "an item that is cut off");
+    assert_eq!(read(b"\x81\x00\x01\x00x", 0), Err(Malformed), "a length that is longer than it must be");
 }

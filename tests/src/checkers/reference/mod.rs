@@ -1,6 +1,8 @@
 //! What the log means, said as naively as possible: it forgets nothing, so it can also say what was true
 //! after any slot.
 
+pub mod queues;
+
 use bytes::Bytes;
 use ftq_core::ids::Slot;
 use ftq_core::machine::Place;
@@ -35,6 +37,8 @@ pub enum Execution {
     AheadOfWindow,
     /// There is no such session.
     NoSession,
+    /// It closed a session, or there was none.
+    Closed,
 }
 
 /// A request that was executed.
@@ -97,6 +101,12 @@ impl Reference {
                 let session = self.sessions.entry(id).or_insert(Session { floor: 0, used: self.clock, gone: false });
                 session.used = self.clock;
                 Execution::Opened
+            }
+            Request::Close { session } => {
+                if let Some(session) = self.sessions.get_mut(session) {
+                    session.gone = true;
+                }
+                Execution::Closed
             }
             Request::Call { session: id, number, floor, command } => {
                 let Some(session) = self.sessions.get_mut(id).filter(|session| !session.gone) else {

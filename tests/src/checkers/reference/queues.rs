@@ -1,0 +1,696 @@
+//! The machine as a newcomer would write it: lists and scans, no digest, no segments, no indexes. It is what
+//! the words of the operations mean, and the real one has to agree with it.
+
+use bytes::Bytes;
+use ftq_core::machine::Ticket;
+use ftq_core::machine::queues::{
+    Answer, BATCH_ITEMS_MAX, Command, DUE_MAX, Delivery, Error, LEASE_MS_MAX, Label, Limits, NUMBER_MAX, PRIORITIES,
+    PushOptions, Question, QueueId, REQUEST_BYTES_MAX, Receipt, Reply, SPAN_MS_MAX, Seen, Settings, Size, Statistics,
+    Summary, Totals, WAIT_MS_MAX, WAITS_MAX,
+};
+use ftq_core::session::message::SessionId;
+use ftq_core::time::{SlotClock, Span};
+use std::collections::BTreeMap;
+
+/// Where an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ready,
+    Delayed { until: SlotClock },
+    Leased { session: SessionId, token: u64, until: SlotClock },
+}
+
+/// An item.
+#[derive(Clone, Debug)]
+struct Item {
+    position: u64,
+    priority: u8,
+    came_ms: u64,
+    item: Bytes,
+    deliveries: u64,
+    expires: Option<SlotClock>,
+    state: State,
+    origin: Option<QueueId>,
+    /// Nothing is known of it but its place.
+    plain: bool,
+}
+
+/// A queue: its items by rising position.
+#[derive(Clone, Debug)]
+struct Queue {
+    label: Label,
+    settings: Settings,
+    paused: bool,
+    last: u64,
+    items: Vec<Item>,
+    keys: Vec<(Label, u64, u64, SlotClock)>,
+    totals: Totals,
+}
+
+/// Somebody who waits.
+#[derive(Clone, Debug)]
+struct Wait {
+    queue: QueueId,
+    ticket: Ticket,
+    count: u64,
+    lease_ms: Option<u64>,
+    until: SlotClock,
+}
+
+/// Something that is due, in the order in which it is done: its time, items before waits, the queue, keys
+/// before items, the position.
+type Due = (SlotClock, bool, u64, bool, u64);
+
+/// All queues and sequences.
+#[derive(Clone, Debug)]
+pub struct Naive {
+    limits: Limits,
+    clock: SlotClock,
+    created: u64,
+    tokens: u64,
+    queues: BTreeMap<QueueId, Queue>,
+    sequences: BTreeMap<Label, u64>,
+    /// In the order of asking.
+    waits: Vec<Wait>,
+    completed: Vec<(Ticket, Reply)>,
+}
+
+impl Naive {
+    /// A machine in which nothing has happened yet.
+    pub fn new(limits: Limits) -> Naive {
+        Naive {
+            limits,
+            clock: SlotClock(0),
+            created: 0,
+            tokens: 0,
+            queues: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+            waits: Vec::new(),
+            completed: Vec::new(),
+        }
+    }
+
+    /// Time moves on.
+    pub fn advance(&mut self, clock: SlotClock) {
+        self.clock = clock;
+    }
+
+    /// Does what is due.
+    pub fn settle(&mut self) {
+        for _ in 0..DUE_MAX {
+            let Some((at, waits, id, item, position)) = self.due().min().filter(|due| due.0 <= self.clock) else {
+                return;
+            };
+            let id = QueueId(id);
+            if waits {
+                let first = self.waits.iter().enumerate().filter(|(_, wait)| wait.until == at).map(|(n, _)| n).min();
+                let wait = self.waits.remove(first.expect("whose time is over"));
+                self.completed.push((wait.ticket, Err(Error::Empty)));
+            } else if item {
+                let touched = self.item_due(id, position, at);
+                self.serve(touched);
+            } else {
+                let keys = &mut self.queues.get_mut(&id).expect("a queue with a key").keys;
+                let first = keys.iter().enumerate().filter(|(_, key)| key.3 == at).min_by_key(|(_, key)| &key.0);
+                let (n, _) = first.expect("the key that is due");
+                keys.remove(n);
+            }
+        }
+    }
+
+    /// Sessions are gone.
+    pub fn end_sessions(&mut self, sessions: &[SessionId]) {
+        self.waits.retain(|wait| !sessions.contains(&wait.ticket.session));
+        for session in sessions {
+            let mut touched = Vec::new();
+            for id in self.queues.keys().copied().collect::<Vec<_>>() {
+                let mine = |item: &&Item| matches!(item.state, State::Leased { session: of, .. } if of == *session);
+                let positions: Vec<u64> =
+                    self.queues[&id].items.iter().filter(mine).map(|item| item.position).collect();
+                for position in positions {
+                    touched.push(self.give_back(id, position, self.clock, None));
+                }
+            }
+            self.serve_all(touched);
+        }
+    }
+
+    /// Nobody wants this answer any more.
+    pub fn abandon(&mut self, ticket: Ticket) {
+        self.waits.retain(|wait| wait.ticket != ticket);
+    }
+
+    /// Answers to those who had waited.
+    pub fn completed(&mut self) -> Vec<(Ticket, Reply)> {
+        std::mem::take(&mut self.completed)
+    }
+
+    /// Does what the command says; without a reply, whoever asked waits.
+    pub fn execute(&mut self, ticket: Ticket, command: &Command) -> Option<Reply> {
+        Some(match command {
+            Command::Create { label } => self.create(label),
+            Command::Destroy { queue } => self.destroy(*queue),
+            Command::Pop { queue, count, wait_ms } => return self.ask(ticket, *queue, *count, None, *wait_ms),
+            Command::Take { queue, count, lease_ms, wait_ms } => {
+                return self.ask(ticket, *queue, *count, Some(*lease_ms), *wait_ms);
+            }
+            Command::Configure { queue, settings } => self.configure(*queue, settings),
+            Command::Pause { queue, paused } => match self.queues.get_mut(queue) {
+                None => Err(Error::NoSuchQueue),
+                Some(found) => {
+                    found.paused = *paused;
+                    self.serve(*queue);
+                    Ok(Answer::Done { count: 0 })
+                }
+            },
+            Command::Purge { queue } => self.purge(*queue),
+            Command::SendBack { queue, count } => self.send_back(*queue, *count),
+            Command::Limit(limits) => {
+                let sane = limits.item_bytes_max > 0 && limits.item_bytes_max <= REQUEST_BYTES_MAX as u64;
+                if sane && limits.memory_bytes_max <= NUMBER_MAX {
+                    self.limits = *limits;
+                    Ok(Answer::Done { count: 0 })
+                } else {
+                    Err(Error::BadOption)
+                }
+            }
+            Command::Steps(steps) if steps.is_empty() => Err(Error::BadCount),
+            Command::Steps(steps) => self.all_or_none(steps).map(Answer::Steps),
+            Command::Push { .. }
+            | Command::GetId { .. }
+            | Command::Ack { .. }
+            | Command::Nack { .. }
+            | Command::Touch { .. } => {
+                self.all_or_none(std::slice::from_ref(command)).map(|mut answers| answers.remove(0))
+            }
+        })
+    }
+
+    /// Says what the question asks.
+    pub fn answer(&self, question: &Question) -> Reply {
+        match question {
+            Question::Id { label } => {
+                let found = self.queues.iter().find(|(_, queue)| queue.label == *label);
+                found.map(|(id, _)| Answer::Queue(*id)).ok_or(Error::NoSuchLabel)
+            }
+            Question::Top { queue } => {
+                let first = self.find(*queue)?.in_order().into_iter().next().ok_or(Error::Empty)?;
+                Ok(Answer::Top { position: first.position, item: first.item.clone() })
+            }
+            Question::Size { queue } => Ok(Answer::Size(self.find(*queue)?.size())),
+            Question::Summary => Ok(Answer::Summary(Summary {
+                queues: self.queues.len() as u64,
+                sequences: self.sequences.len() as u64,
+                items: self.queues.values().map(|queue| queue.items.len() as u64).sum(),
+                memory_bytes: self.memory(),
+                memory_bytes_max: self.limits.memory_bytes_max,
+                rules: 2,
+                digest: ftq_core::ids::Digest::default(),
+            })),
+            Question::Browse { queue, after, count } => {
+                let queue = self.find(*queue)?;
+                let count = counted(*count)?;
+                let behind = queue.in_order().into_iter().filter(|item| (item.priority, item.position) > *after);
+                let mut room = Room(0);
+                let seen = behind.take(count).take_while(|item| room.fits(item.item.len())).map(|item| Seen {
+                    priority: item.priority,
+                    position: item.position,
+                    deliveries: item.deliveries,
+                    item: item.item.clone(),
+                });
+                Ok(Answer::Seen(seen.collect()))
+            }
+            Question::Statistics { queue } => {
+                let waiting = self.waits.iter().filter(|wait| wait.queue == *queue).count() as u64;
+                let queue = self.find(*queue)?;
+                let oldest = queue.in_order().into_iter().min_by_key(|item| item.position);
+                Ok(Answer::Statistics(Statistics {
+                    label: queue.label.clone(),
+                    size: queue.size(),
+                    waiting,
+                    bytes: queue.items.iter().map(|item| item.item.len() as u64).sum(),
+                    oldest_ms: oldest.map(|item| self.clock.0 / 1_000 - item.came_ms),
+                    paused: queue.paused,
+                    totals: queue.totals,
+                    settings: queue.settings.clone(),
+                }))
+            }
+            Question::List { after, count } => {
+                let behind = self.queues.iter().filter(|(id, _)| *id > after).take(counted(*count)?);
+                let mut room = Room(0);
+                let fitting = behind.take_while(|(_, queue)| room.fits(queue.label.as_str().len()));
+                Ok(Answer::Queues(fitting.map(|(id, queue)| (*id, queue.label.clone())).collect()))
+            }
+        }
+    }
+
+    /// All queues that there are.
+    pub fn queues(&self) -> impl Iterator<Item = QueueId> {
+        self.queues.keys().copied()
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<SlotClock> {
+        self.due().min().map(|due| due.0)
+    }
+
+    fn create(&mut self, label: &Label) -> Reply {
+        if let Some((id, _)) = self.queues.iter().find(|(_, queue)| queue.label == *label) {
+            return Ok(Answer::Queue(*id));
+        }
+        if self.created == NUMBER_MAX {
+            return Err(Error::NumberExhausted);
+        }
+        self.room(1536 + label.as_str().len() as u64)?;
+        self.created += 1;
+        let queue = Queue {
+            label: label.clone(),
+            settings: Settings::default(),
+            paused: false,
+            last: 0,
+            items: Vec::new(),
+            keys: Vec::new(),
+            totals: Totals::default(),
+        };
+        self.queues.insert(QueueId(self.created), queue);
+        Ok(Answer::Queue(QueueId(self.created)))
+    }
+
+    fn destroy(&mut self, id: QueueId) -> Reply {
+        let queue = self.queues.remove(&id).ok_or(Error::NoSuchQueue)?;
+        let (here, elsewhere) = self.waits.drain(..).partition(|wait| wait.queue == id);
+        self.waits = elsewhere;
+        let here: Vec<Wait> = here;
+        self.completed.extend(here.into_iter().map(|wait| (wait.ticket, Err(Error::NoSuchQueue))));
+        Ok(Answer::Done { count: queue.items.len() as u64 })
+    }
+
+    fn configure(&mut self, id: QueueId, settings: &Settings) -> Reply {
+        let queue = self.queues.get_mut(&id).ok_or(Error::NoSuchQueue)?;
+        let numbers = [settings.items_max, settings.bytes_max, settings.deliveries_max];
+        let sane = numbers.into_iter().flatten().all(|number| number > 0 && number <= NUMBER_MAX);
+        let dead = settings.dead_letters.is_none_or(|dead| dead != id && dead != QueueId(0));
+        if !sane || !dead || settings.key_window_ms == 0 || settings.key_window_ms > SPAN_MS_MAX {
+            return Err(Error::BadOption);
+        }
+        queue.settings = settings.clone();
+        Ok(Answer::Done { count: 0 })
+    }
+
+    fn purge(&mut self, id: QueueId) -> Reply {
+        let queue = self.queues.get_mut(&id).ok_or(Error::NoSuchQueue)?;
+        let before = queue.items.len();
+        queue.items.retain(|item| matches!(item.state, State::Leased { .. }));
+        let count = (before - queue.items.len()) as u64;
+        queue.totals.purged += count;
+        Ok(Answer::Done { count })
+    }
+
+    fn ask(&mut self, ticket: Ticket, id: QueueId, count: u64, lease_ms: Option<u64>, wait_ms: u64) -> Option<Reply> {
+        let allowed = || -> Result<(), Error> {
+            let queue = self.find(id)?;
+            counted(count)?;
+            if lease_ms.is_some_and(|lease| lease == 0 || lease > LEASE_MS_MAX) || wait_ms > WAIT_MS_MAX {
+                return Err(Error::BadOption);
+            }
+            if queue.paused {
+                return Err(Error::Paused);
+            }
+            if queue.in_order().is_empty() { Err(Error::Empty) } else { Ok(()) }
+        };
+        match allowed() {
+            Ok(()) => Some(Ok(self.give(ticket, id, count, lease_ms))),
+            Err(Error::Empty | Error::Paused) if wait_ms > 0 => {
+                if self.waits.len() == WAITS_MAX {
+                    return Some(Err(Error::TooManyWaits));
+                }
+                let until = self.clock + Span::millis(wait_ms);
+                self.waits.push(Wait { queue: id, ticket, count, lease_ms, until });
+                None
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    fn give(&mut self, ticket: Ticket, id: QueueId, count: u64, lease_ms: Option<u64>) -> Answer {
+        let queue = self.queues.get_mut(&id).expect("a queue with something in it");
+        let (mut room, mut popped, mut taken) = (Room(0), Vec::new(), Vec::new());
+        while ((popped.len() + taken.len()) as u64) < count {
+            let Some((position, bytes)) = queue.in_order().first().map(|item| (item.position, item.item.len())) else {
+                break;
+            };
+            if !room.fits(bytes) {
+                break;
+            }
+            let at = queue.at(position);
+            let Some(lease_ms) = lease_ms else {
+                queue.totals.popped += 1;
+                popped.push((position, queue.items.remove(at).item));
+                continue;
+            };
+            self.tokens += 1;
+            let item = &mut queue.items[at];
+            let until = self.clock + Span::millis(lease_ms);
+            item.state = State::Leased { session: ticket.session, token: self.tokens, until };
+            item.deliveries += 1;
+            item.plain = false;
+            let receipt = Receipt { position, token: self.tokens };
+            taken.push(Delivery { receipt, deliveries: item.deliveries, item: item.item.clone() });
+        }
+        if lease_ms.is_some() { Answer::Taken(taken) } else { Answer::Popped(popped) }
+    }
+
+    /// Gives what is ready to those who wait.
+    fn serve(&mut self, id: QueueId) {
+        loop {
+            let ready = self.queues.get(&id).is_some_and(|queue| !queue.paused && !queue.in_order().is_empty());
+            let Some(first) = self.waits.iter().position(|wait| wait.queue == id).filter(|_| ready) else { return };
+            let wait = self.waits.remove(first);
+            let answer = self.give(wait.ticket, id, wait.count, wait.lease_ms);
+            self.completed.push((wait.ticket, Ok(answer)));
+        }
+    }
+
+    fn serve_all(&mut self, mut touched: Vec<QueueId>) {
+        touched.sort();
+        touched.dedup();
+        touched.into_iter().for_each(|id| self.serve(id));
+    }
+
+    /// Does the steps one after the other; if one fails, everything is as it was before.
+    fn all_or_none(&mut self, steps: &[Command]) -> Result<Vec<Answer>, Error> {
+        let alone = matches!(steps, [Command::Push { .. } | Command::GetId { .. }]);
+        let before = if alone { None } else { Some(self.clone()) };
+        let mut touched = Vec::new();
+        let answers = steps.iter().map(|step| self.step(step, &mut touched)).collect::<Result<_, _>>();
+        match (&answers, before) {
+            (Ok(_), _) => self.serve_all(touched),
+            (Err(_), Some(before)) => *self = before,
+            // A push or a getid that fails has changed nothing.
+            (Err(_), None) => {}
+        }
+        answers
+    }
+
+    fn step(&mut self, step: &Command, touched: &mut Vec<QueueId>) -> Result<Answer, Error> {
+        let done = |receipts: &[Receipt]| match receipts.len() {
+            0 => Err(Error::BadCount),
+            count => Ok(Answer::Done { count: count as u64 }),
+        };
+        match step {
+            Command::Push { queue, items, options } => {
+                touched.push(*queue);
+                self.push(*queue, items, options)
+            }
+            Command::GetId { name, count } => self.getid(name, *count),
+            Command::Ack { queue, receipts } => {
+                for receipt in receipts {
+                    let at = self.leased(*queue, *receipt)?;
+                    let queue = self.queues.get_mut(queue).expect("a queue with a lease");
+                    queue.items.remove(at);
+                    queue.totals.acked += 1;
+                }
+                done(receipts)
+            }
+            Command::Nack { queue, receipts, delay_ms } => {
+                if *delay_ms > SPAN_MS_MAX {
+                    return Err(Error::BadOption);
+                }
+                let until = (*delay_ms > 0).then(|| self.clock + Span::millis(*delay_ms));
+                for receipt in receipts {
+                    self.leased(*queue, *receipt)?;
+                    touched.push(self.give_back(*queue, receipt.position, self.clock, until));
+                }
+                done(receipts)
+            }
+            Command::Touch { queue, receipts, lease_ms } => {
+                if *lease_ms == 0 || *lease_ms > LEASE_MS_MAX {
+                    return Err(Error::BadOption);
+                }
+                for receipt in receipts {
+                    let at = self.leased(*queue, *receipt)?;
+                    let item = &mut self.queues.get_mut(queue).expect("a queue with a lease").items[at];
+                    if let State::Leased { until, .. } = &mut item.state {
+                        *until = self.clock + Span::millis(*lease_ms);
+                    }
+                }
+                done(receipts)
+            }
+            Command::Create { .. }
+            | Command::Destroy { .. }
+            | Command::Pop { .. }
+            | Command::Take { .. }
+            | Command::Configure { .. }
+            | Command::Pause { .. }
+            | Command::Purge { .. }
+            | Command::SendBack { .. }
+            | Command::Steps(_)
+            | Command::Limit(_) => Err(Error::NotAStep),
+        }
+    }
+
+    fn push(&mut self, id: QueueId, items: &[Bytes], options: &PushOptions) -> Result<Answer, Error> {
+        let queue = self.find(id)?;
+        if items.is_empty() || items.len() > BATCH_ITEMS_MAX {
+            return Err(Error::BadCount);
+        }
+        let ttl = options.ttl_ms.is_some_and(|ttl| ttl == 0 || ttl > SPAN_MS_MAX);
+        if options.priority >= PRIORITIES || options.delay_ms > SPAN_MS_MAX || ttl {
+            return Err(Error::BadOption);
+        }
+        if items.iter().any(|item| item.len() as u64 > self.limits.item_bytes_max) {
+            return Err(Error::ItemTooLarge);
+        }
+        let known = options.key.as_ref().and_then(|key| queue.keys.iter().find(|known| known.0 == *key));
+        if let Some((_, first, count, _)) = known {
+            return Ok(Answer::Pushed { first: *first, count: *count });
+        }
+        let plain = options.delay_ms == 0 && options.ttl_ms.is_none();
+        let each = if plain { 64 } else { 160 };
+        let key = options.key.as_ref().map_or(0, |key| 160 + key.as_str().len() as u64);
+        self.room(key + items.iter().map(|item| item.len() as u64 + each).sum::<u64>())?;
+        let (count, bytes) = (items.len() as u64, items.iter().map(|item| item.len() as u64).sum());
+        queue.takes(count, bytes)?;
+        let (clock, queue) = (self.clock, self.queues.get_mut(&id).expect("a queue that is there"));
+        let first = queue.last + 1;
+        for item in items {
+            queue.last += 1;
+            queue.totals.pushed += 1;
+            queue.items.push(Item {
+                position: queue.last,
+                priority: options.priority,
+                came_ms: clock.0 / 1_000,
+                item: item.clone(),
+                deliveries: 0,
+                expires: options.ttl_ms.map(|ttl| clock + Span::millis(ttl)),
+                state: match options.delay_ms {
+                    0 => State::Ready,
+                    delay => State::Delayed { until: clock + Span::millis(delay) },
+                },
+                origin: None,
+                plain,
+            });
+        }
+        if let Some(key) = options.key.clone() {
+            queue.keys.push((key, first, count, clock + Span::millis(queue.settings.key_window_ms)));
+        }
+        Ok(Answer::Pushed { first, count })
+    }
+
+    fn getid(&mut self, name: &Label, count: u64) -> Result<Answer, Error> {
+        if count == 0 {
+            return Err(Error::BadCount);
+        }
+        let last = self.sequences.get(name).copied();
+        let end = u128::from(last.unwrap_or(0)) + u128::from(count);
+        if end > u128::from(NUMBER_MAX) {
+            return Err(Error::NumberExhausted);
+        }
+        if last.is_none() {
+            self.room(128 + name.as_str().len() as u64)?;
+        }
+        self.sequences.insert(name.clone(), last.unwrap_or(0) + count);
+        Ok(Answer::Ids { first: last.unwrap_or(0) + 1, count })
+    }
+
+    fn send_back(&mut self, id: QueueId, count: u64) -> Reply {
+        let count = counted(count)?;
+        let dead = self.find(id)?.in_order().into_iter();
+        let back = dead.filter(|item| item.origin.is_some_and(|origin| self.queues.contains_key(&origin)));
+        let back: Vec<Item> = back.take(count).cloned().collect();
+        if back.is_empty() {
+            return Err(Error::Empty);
+        }
+        for (n, item) in back.iter().enumerate() {
+            let origin = item.origin.expect("one that was filtered");
+            let same = || back[..=n].iter().filter(|other| other.origin == Some(origin));
+            let bytes = same().map(|item| item.item.len() as u64).sum();
+            self.find(origin)?.takes(same().count() as u64, bytes)?;
+        }
+        let mut touched = Vec::new();
+        for item in &back {
+            let queue = self.queues.get_mut(&id).expect("a queue that is there");
+            let at = queue.at(item.position);
+            queue.items.remove(at);
+            queue.totals.moved += 1;
+            let origin = item.origin.expect("one that was filtered");
+            touched.push(origin);
+            let queue = self.queues.get_mut(&origin).expect("one that was filtered");
+            queue.last += 1;
+            queue.totals.pushed += 1;
+            queue.items.push(Item {
+                position: queue.last,
+                came_ms: self.clock.0 / 1_000,
+                deliveries: 0,
+                expires: None,
+                origin: None,
+                plain: true,
+                ..item.clone()
+            });
+        }
+        self.serve_all(touched);
+        Ok(Answer::Done { count: back.len() as u64 })
+    }
+
+    /// Something is due about an item; says which queue may have got something ready.
+    fn item_due(&mut self, id: QueueId, position: u64, at: SlotClock) -> QueueId {
+        let queue = self.queues.get_mut(&id).expect("a queue in which something is due");
+        let n = queue.at(position);
+        if let State::Leased { .. } = queue.items[n].state {
+            return self.give_back(id, position, at, None);
+        }
+        if queue.items[n].expires.is_some_and(|expires| expires <= at) {
+            queue.items.remove(n);
+            queue.totals.expired += 1;
+        } else {
+            queue.items[n].state = State::Ready;
+        }
+        id
+    }
+
+    /// A lease ends without an ack.
+    fn give_back(&mut self, id: QueueId, position: u64, at: SlotClock, until: Option<SlotClock>) -> QueueId {
+        let queue = &self.queues[&id];
+        let n = queue.at(position);
+        let item = queue.items[n].clone();
+        let too_often = queue.settings.deliveries_max.is_some_and(|max| item.deliveries >= max);
+        let target = queue.settings.dead_letters.filter(|dead| too_often && self.queues.contains_key(dead));
+        let queue = self.queues.get_mut(&id).expect("a queue with a lease");
+        if item.expires.is_some_and(|expires| expires <= at) {
+            queue.items.remove(n);
+            queue.totals.expired += 1;
+            return id;
+        }
+        let Some(target) = target else {
+            queue.totals.returned += 1;
+            queue.items[n].state = until.map_or(State::Ready, |until| State::Delayed { until });
+            return id;
+        };
+        queue.items.remove(n);
+        queue.totals.moved += 1;
+        let dead = self.queues.get_mut(&target).expect("a queue that was looked for");
+        dead.last += 1;
+        dead.totals.pushed += 1;
+        dead.items.push(Item {
+            position: dead.last,
+            came_ms: self.clock.0 / 1_000,
+            deliveries: 0,
+            expires: None,
+            state: State::Ready,
+            origin: Some(id),
+            ..item
+        });
+        target
+    }
+
+    fn due(&self) -> impl Iterator<Item = Due> {
+        let waits = self.waits.iter().enumerate().map(|(n, wait)| (wait.until, true, n as u64, false, 0));
+        let queues = self.queues.iter().flat_map(|(id, queue)| {
+            let keys = queue.keys.iter().map(|key| (key.3, false, id.0, false, 0));
+            let items = queue.items.iter().filter_map(|item| Some((item.due()?, false, id.0, true, item.position)));
+            keys.chain(items)
+        });
+        waits.chain(queues)
+    }
+
+    fn leased(&self, id: QueueId, receipt: Receipt) -> Result<usize, Error> {
+        let found = self.find(id)?.items.iter().position(|item| item.position == receipt.position);
+        let mine = |n: &usize| matches!(self.queues[&id].items[*n].state, State::Leased { token, .. } if token == receipt.token);
+        found.filter(mine).ok_or(Error::NoSuchLease)
+    }
+
+    fn find(&self, queue: QueueId) -> Result<&Queue, Error> {
+        self.queues.get(&queue).ok_or(Error::NoSuchQueue)
+    }
+
+    fn memory(&self) -> u64 {
+        let item = |item: &Item| item.item.len() as u64 + if item.plain { 64 } else { 160 };
+        let queue = |queue: &Queue| {
+            let keys: u64 = queue.keys.iter().map(|key| 160 + key.0.as_str().len() as u64).sum();
+            1536 + queue.label.as_str().len() as u64 + keys + queue.items.iter().map(item).sum::<u64>()
+        };
+        let sequences: u64 = self.sequences.keys().map(|name| 128 + name.as_str().len() as u64).sum();
+        sequences + self.queues.values().map(queue).sum::<u64>()
+    }
+
+    fn room(&self, charge: u64) -> Result<(), Error> {
+        if self.memory() + charge <= self.limits.memory_bytes_max { Ok(()) } else { Err(Error::MemoryLimit) }
+    }
+}
+
+impl Queue {
+    /// What is ready, in the order in which it goes out.
+    fn in_order(&self) -> Vec<&Item> {
+        let mut ready: Vec<&Item> = self.items.iter().filter(|item| item.state == State::Ready).collect();
+        ready.sort_by_key(|item| (item.priority, item.position));
+        ready
+    }
+
+    fn at(&self, position: u64) -> usize {
+        self.items.iter().position(|item| item.position == position).expect("an item that was found")
+    }
+
+    fn size(&self) -> Size {
+        let leased = self.items.iter().filter(|item| matches!(item.state, State::Leased { .. })).count() as u64;
+        let delayed = self.items.iter().filter(|item| matches!(item.state, State::Delayed { .. })).count() as u64;
+        Size { ready: self.items.len() as u64 - leased - delayed, leased, delayed }
+    }
+
+    /// Whether so much more may come in.
+    fn takes(&self, count: u64, bytes: u64) -> Result<(), Error> {
+        let has: u64 = self.items.iter().map(|item| item.item.len() as u64).sum();
+        let full = self.settings.items_max.is_some_and(|max| self.items.len() as u64 + count > max)
+            || self.settings.bytes_max.is_some_and(|max| has + bytes > max);
+        if full {
+            return Err(Error::QueueFull);
+        }
+        if count > NUMBER_MAX - self.last { Err(Error::NumberExhausted) } else { Ok(()) }
+    }
+}
+
+impl Item {
+    fn due(&self) -> Option<SlotClock> {
+        match self.state {
+            State::Ready => self.expires,
+            State::Delayed { until } => Some(self.expires.map_or(until, |expires| until.min(expires))),
+            State::Leased { until, .. } => Some(until),
+        }
+    }
+}
+
+/// The bytes that are used of what an answer may have.
+struct Room(usize);
+
+impl Room {
+    fn fits(&mut self, bytes: usize) -> bool {
+        let fits = self.0 == 0 || self.0 + bytes + 32 <= 48 << 10;
+        if fits {
+            self.0 += bytes + 32;
+        }
+        fits
+    }
+}
+
+fn counted(count: u64) -> Result<usize, Error> {
+    usize::try_from(count).ok().filter(|count| (1..=BATCH_ITEMS_MAX).contains(count)).ok_or(Error::BadCount)
+}

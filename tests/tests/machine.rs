@@ -1,0 +1,382 @@
+//! The machine against a naive one, through the slot clock and through snapshots.
+#![expect(clippy::cast_possible_truncation, reason = "the numbers that the test draws are small")]
+
+use bytes::Bytes;
+use ftq_core::chance::Chance;
+use ftq_core::ids::Slot;
+use ftq_core::machine::queues::{
+    Answer, Command, Error, Label, Limits, NUMBER_MAX, PushOptions, Question, QueueId, Queues, Receipt, Reply,
+    Settings, Summary, decode_reply,
+};
+use ftq_core::machine::{Completion, Machine, Place, Progress, Ticket};
+use ftq_core::session::message::SessionId;
+use ftq_core::time::{SlotClock, Span};
+use ftq_tests::checkers::reference::queues::Naive;
+
+/// How many operations a plain `cargo test` does; `FTQ_MACHINE_STEPS` says otherwise.
+const STEPS: u64 = 300_000;
+
+/// How many sessions there are.
+const SESSIONS: u64 = 5;
+
+/// Both machines, and what was seen of them.
+struct Pair {
+    chance: Chance,
+    machine: Queues,
+    naive: Naive,
+    slot: u64,
+    clock: SlotClock,
+    numbers: u64,
+    /// Of the newest queues.
+    newest: u64,
+    /// Receipts that were given, some of which are still good.
+    receipts: Vec<(QueueId, Receipt)>,
+    errors: Vec<Error>,
+    dead: u64,
+}
+
+impl Pair {
+    fn new(seed: u64) -> Pair {
+        let limits = Limits { item_bytes_max: 150_000, memory_bytes_max: 300_000 };
+        Pair {
+            chance: Chance::new(seed),
+            machine: Queues::new(limits),
+            naive: Naive::new(limits),
+            slot: 0,
+            clock: SlotClock(0),
+            numbers: 0,
+            newest: 0,
+            receipts: Vec::new(),
+            errors: Vec::new(),
+            dead: 0,
+        }
+    }
+
+    /// A slot begins, and now and then a session has ended by then.
+    fn advance(&mut self) {
+        self.slot += 1;
+        let ms = [0, 1, 1, 5, 40, 400][self.chance.below(6) as usize];
+        // Sometimes just when something is due, and the microsecond before.
+        let due =
+            self.naive.deadline().filter(|_| self.chance.below(4) == 0).map(|at| at.0 - self.chance.below(2).min(at.0));
+        self.clock = SlotClock(due.unwrap_or(0).max(self.clock.0 + ms * 1_000));
+        assert_eq!(self.machine.deadline(), self.naive.deadline());
+        self.machine.advance(Slot(self.slot), self.clock);
+        self.naive.advance(self.clock);
+        if self.chance.below(20) == 0 {
+            let gone = [SessionId(self.chance.below(SESSIONS)), SessionId(SESSIONS)];
+            self.machine.end_sessions(&gone);
+            self.naive.end_sessions(&gone);
+        }
+        self.machine.settle();
+        self.naive.settle();
+        self.compare_completed();
+    }
+
+    fn step(&mut self) {
+        let command = self.command();
+        self.numbers += 1;
+        let ticket = Ticket { session: SessionId(self.chance.below(SESSIONS)), number: self.numbers };
+        let before = self.machine.digest();
+        let mut answer = Vec::new();
+        let progress = self.machine.apply(Place::default(), ticket, &command.encode(), &mut answer);
+        let reply = (progress == Progress::Answered).then(|| decode_reply(&Bytes::from(answer)));
+        assert_eq!(reply, self.naive.execute(ticket, &command), "{command:?}");
+        self.compare_completed();
+        match &reply {
+            Some(Ok(answer)) => self.learn(&command, answer),
+            Some(Err(error)) => {
+                self.errors.push(*error);
+                assert_eq!(self.machine.digest(), before, "{error}, and the digest moved: {command:?}");
+            }
+            None => assert_ne!(self.machine.digest(), before, "somebody waits, and the digest stands"),
+        }
+        if self.chance.below(30) == 0 {
+            self.machine.abandon(Ticket { number: ticket.number - 1, ..ticket });
+            self.naive.abandon(Ticket { number: ticket.number - 1, ..ticket });
+        }
+    }
+
+    fn compare_completed(&mut self) {
+        for (ticket, reply) in self.naive.completed() {
+            let Completion { ticket: own, answer } = self.machine.completed().expect("an answer to who had waited");
+            let answer = decode_reply(&Bytes::from(answer));
+            assert_eq!((own, &answer), (ticket, &reply));
+            if let Ok(Answer::Taken(deliveries)) = answer {
+                // Which queue it was does not matter: a receipt of another one is worth a try too.
+                let queue = QueueId(self.newest);
+                self.receipts.extend(deliveries.iter().map(|delivery| (queue, delivery.receipt)));
+            }
+        }
+        assert_eq!(self.machine.completed(), None);
+    }
+
+    fn learn(&mut self, command: &Command, answer: &Answer) {
+        match (command, answer) {
+            (_, Answer::Queue(queue)) => self.newest = self.newest.max(queue.0),
+            (Command::Take { queue, .. }, Answer::Taken(deliveries)) => {
+                self.receipts.extend(deliveries.iter().map(|delivery| (*queue, delivery.receipt)));
+            }
+            (Command::SendBack { .. }, Answer::Done { count }) => self.dead += count,
+            _ => {}
+        }
+        let late = self.receipts.len().saturating_sub(40);
+        self.receipts.drain(..late);
+    }
+
+    fn ask(&mut self) {
+        let queue = self.queue();
+        let after = (self.chance.below(9) as u8, self.chance.below(300));
+        let count = self.chance.below(12);
+        for question in [
+            Question::Id { label: self.label() },
+            Question::Top { queue },
+            Question::Size { queue },
+            Question::Browse { queue, after, count },
+            Question::Browse { queue, after: (0, 0), count: 2_000 },
+            Question::Statistics { queue },
+            Question::List { after: queue, count },
+        ] {
+            assert_eq!(self.query(&question), self.naive.answer(&question), "{question:?}");
+        }
+    }
+
+    fn query(&self, question: &Question) -> Reply {
+        let mut answer = Vec::new();
+        self.machine.query(&question.encode(), &mut answer);
+        decode_reply(&Bytes::from(answer))
+    }
+
+    /// A snapshot, restored, is the same in everything that can be seen, and goes on as the first would.
+    fn reborn(&mut self) {
+        let Ok(Answer::Summary(naive)) = self.naive.answer(&Question::Summary) else { panic!("a summary") };
+        assert_eq!(self.machine.summary(), Summary { digest: self.machine.digest(), ..naive });
+        let pieces = self.machine.snapshot();
+        assert!(pieces.iter().all(|piece| !piece.is_empty() && piece.len() <= 48 << 10));
+        let mut other = Queues::new(Limits { item_bytes_max: 1, memory_bytes_max: 1 });
+        other.restore(&pieces).expect("its own pieces");
+        assert_eq!(other.digest(), self.machine.digest());
+        assert_eq!(other.snapshot(), pieces);
+        assert_eq!(other.summary(), self.machine.summary());
+        if self.chance.below(2) == 0 {
+            self.machine = other;
+        }
+    }
+
+    fn queue(&mut self) -> QueueId {
+        QueueId(self.newest.saturating_sub(self.chance.below(5)))
+    }
+
+    fn label(&mut self) -> Label {
+        Label::parse(format!("label {}", self.chance.below(6)).as_bytes()).expect("a label")
+    }
+
+    fn item(&mut self) -> Bytes {
+        let len = match self.chance.below(1000) {
+            0 => self.chance.below(200_000),
+            1..=10 => 40_000 + self.chance.below(20_000),
+            11..=60 => self.chance.below(3_000),
+            _ => self.chance.below(40),
+        };
+        let fill = self.chance.draw().to_le_bytes();
+        (0..len as usize).map(|at| fill[at % 8]).collect()
+    }
+
+    fn items(&mut self) -> Vec<Bytes> {
+        let count = if self.chance.below(10) == 0 { self.chance.below(30) } else { 1 };
+        (0..count).map(|_| self.item()).collect()
+    }
+
+    fn span(&mut self) -> u64 {
+        match self.chance.below(40) {
+            0 => 0,
+            1 => u64::MAX,
+            _ => 1 + self.chance.below(60),
+        }
+    }
+
+    fn wait(&mut self) -> u64 {
+        if self.chance.below(3) == 0 { self.span() } else { 0 }
+    }
+
+    fn count(&mut self) -> u64 {
+        match self.chance.below(20) {
+            0 => 0,
+            1 => self.chance.below(100_000),
+            2..=5 => 1 + self.chance.below(20),
+            _ => 1,
+        }
+    }
+
+    fn options(&mut self) -> PushOptions {
+        if self.chance.below(3) > 0 {
+            return PushOptions::default();
+        }
+        let priority = if self.chance.below(2) == 0 { 4 } else { self.chance.below(9) as u8 };
+        let delay_ms = if self.chance.below(2) == 0 { self.span() } else { 0 };
+        let ttl_ms = (self.chance.below(3) == 0).then(|| self.span());
+        let key = (self.chance.below(3) == 0).then(|| self.label());
+        PushOptions { priority, delay_ms, ttl_ms, key }
+    }
+
+    fn receipts(&mut self) -> (QueueId, Vec<Receipt>) {
+        if self.receipts.is_empty() {
+            return (self.queue(), Vec::new());
+        }
+        let at = self.chance.below(self.receipts.len() as u64) as usize;
+        let (queue, receipt) = self.receipts[at];
+        if self.chance.below(4) > 0 {
+            return (queue, vec![receipt]);
+        }
+        let wild = Receipt { position: self.chance.below(50), token: self.chance.below(500) };
+        let mut some: Vec<Receipt> = self.receipts.iter().filter(|(of, _)| *of == queue).map(|(_, one)| *one).collect();
+        some.truncate(self.chance.below(4) as usize);
+        if self.chance.below(4) == 0 {
+            some.push(wild);
+        }
+        (queue, some)
+    }
+
+    fn settings(&mut self) -> Settings {
+        let mut few = |most: u64| (self.chance.below(2) == 0).then(|| self.chance.below(most));
+        Settings {
+            items_max: few(200),
+            bytes_max: few(20_000),
+            deliveries_max: few(4),
+            dead_letters: few(4).map(|back| QueueId(self.newest.saturating_sub(back))),
+            key_window_ms: self.span(),
+        }
+    }
+
+    fn step_of_one(&mut self) -> Command {
+        match self.chance.below(8) {
+            0..=2 => Command::Push { queue: self.queue(), items: self.items(), options: self.options() },
+            3 | 4 => {
+                let (queue, receipts) = self.receipts();
+                Command::Ack { queue, receipts }
+            }
+            5 => {
+                let (queue, receipts) = self.receipts();
+                let delay_ms = if self.chance.below(2) == 0 { 0 } else { self.span() };
+                Command::Nack { queue, receipts, delay_ms }
+            }
+            6 => {
+                let (queue, receipts) = self.receipts();
+                Command::Touch { queue, receipts, lease_ms: self.span() }
+            }
+            _ if self.chance.below(20) == 0 => Command::Purge { queue: self.queue() },
+            _ => {
+                let many = self.chance.below(100) == 0;
+                let count = if many { NUMBER_MAX - self.chance.below(1000) } else { self.chance.below(50) };
+                Command::GetId { name: self.label(), count }
+            }
+        }
+    }
+
+    /// A random command about few labels and few queues, so that they meet.
+    fn command(&mut self) -> Command {
+        let pushes = if (self.numbers / 1_500).is_multiple_of(2) { 350 } else { 120 };
+        match self.chance.below(1000) {
+            0..=1 => Command::Destroy { queue: self.queue() },
+            2..=29 => Command::Create { label: self.label() },
+            30..=39 => Command::Configure { queue: self.queue(), settings: self.settings() },
+            40..=54 => Command::Pause { queue: self.queue(), paused: self.chance.below(3) == 0 },
+            55..=57 => Command::Purge { queue: self.queue() },
+            58..=79 => Command::SendBack { queue: self.queue(), count: self.count() },
+            80..=81 => Command::Limit(Limits {
+                item_bytes_max: [0, 150_000][self.chance.below(2) as usize],
+                memory_bytes_max: 300_000 - self.chance.below(10),
+            }),
+            82..=149 => Command::Steps((0..self.chance.below(5)).map(|_| self.step_of_one()).collect()),
+            150..=399 => {
+                let (queue, count, wait_ms) = (self.queue(), self.count(), self.wait());
+                if self.chance.below(3) == 0 {
+                    return Command::Pop { queue, count, wait_ms };
+                }
+                Command::Take { queue, count, lease_ms: self.span(), wait_ms }
+            }
+            n if n < 400 + pushes => {
+                Command::Push { queue: self.queue(), items: self.items(), options: self.options() }
+            }
+            _ => self.step_of_one(),
+        }
+    }
+}
+
+/// Hundreds of thousands of operations in a row of seeds, each with snapshots taken and restored in
+/// between; millions with `FTQ_MACHINE_STEPS=10000000`.
+#[test]
+fn agrees_with_the_naive_machine() {
+    let steps = std::env::var("FTQ_MACHINE_STEPS").ok().and_then(|text| text.parse().ok()).unwrap_or(STEPS);
+    let (mut errors, mut dead) = (Vec::new(), 0);
+    for seed in 0..steps.div_ceil(10_000) {
+        let mut pair = Pair::new(seed);
+        for step in 0..10_000 {
+            let at = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                if pair.chance.below(3) == 0 {
+                    pair.advance();
+                }
+                pair.step();
+                if pair.chance.below(5) == 0 {
+                    pair.ask();
+                }
+                if pair.chance.below(300) == 0 {
+                    pair.reborn();
+                }
+            }));
+            assert!(at.is_ok(), "seed {seed}, step {step}");
+        }
+        errors.append(&mut pair.errors);
+        dead += pair.dead;
+    }
+    for error in Error::all() {
+        // What is wrong with bytes, what a question is answered, and what takes too long here.
+        let elsewhere = [
+            Error::Malformed,
+            Error::BadLabel,
+            Error::RequestTooLarge,
+            Error::NoSuchLabel,
+            Error::TooManyWaits,
+            Error::NotInRules,
+        ];
+        assert!(errors.contains(&error) || elsewhere.contains(&error), "no run met: {error}");
+    }
+    assert!(dead > 0, "no dead letter was sent back");
+}
+
+/// A fixed history of every operation has a fixed digest and fixed pieces: whoever changes them changes what
+/// the slots of running clusters mean, or their snapshots.
+#[test]
+fn a_fixed_history_has_a_golden_digest() {
+    let mut pair = Pair::new(1_000_000);
+    for _ in 0..10_000 {
+        if pair.chance.below(3) == 0 {
+            pair.advance();
+        }
+        pair.step();
+    }
+    let pieces = xxhash_rust::xxh3::xxh3_128(&pair.machine.snapshot().concat());
+    let golden = (format!("{:032x}", pair.machine.digest().0), format!("{pieces:032x}"));
+    let expected = ("4d1377b595acd530d0fac44b965bb252", "d72096c9e0f142d7811cc4d960de2aed");
+    assert_eq!((golden.0.as_str(), golden.1.as_str()), expected);
+}
+
+/// What is due while nothing happens is due in the order of time, also when the clock jumps over all of it.
+#[test]
+fn a_lease_that_ends_before_a_wait_serves_it() {
+    let mut machine = Queues::new(Limits::default());
+    let label = Label::parse(b"a").expect("a label");
+    let run = |machine: &mut Queues, number: u64, command: Command| {
+        machine.execute(Ticket { session: SessionId(1), number }, command)
+    };
+    run(&mut machine, 1, Command::Create { label });
+    let (queue, options) = (QueueId(1), PushOptions::default());
+    run(&mut machine, 2, Command::Push { queue, items: vec![Bytes::from_static(b"x")], options });
+    run(&mut machine, 3, Command::Take { queue, count: 1, lease_ms: 10, wait_ms: 0 });
+    assert_eq!(run(&mut machine, 4, Command::Pop { queue, count: 1, wait_ms: 20 }), None);
+    machine.advance(Slot(2), SlotClock(0) + Span::secs(100));
+    machine.settle();
+    let done = machine.completed().expect("the wait is over");
+    assert_eq!(done.ticket.number, 4);
+    assert_eq!(decode_reply(&Bytes::from(done.answer)), Ok(Answer::Popped(vec![(1, Bytes::from_static(b"x"))])));
+}
