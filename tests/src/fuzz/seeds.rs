@@ -69,15 +69,41 @@ fn packets() -> Vec<Bytes> {
 }
 
 fn commands() -> Vec<Vec<u8>> {
-    use ftq_core::machine::queues::{Command, Label, Question, QueueId};
+    use ftq_core::machine::queues::{Command, Label, Limits, PushOptions, Question, QueueId, Receipt, Settings};
     let label = Label::parse(b"letters").expect("a label");
     let queue = QueueId(300);
+    let receipts = vec![Receipt { position: 7, token: 300 }];
     let commands = [
         Command::Create { label: label.clone() },
         Command::Destroy { queue },
+        Command::Push { queue, items: vec![b"a".as_slice().into(), Bytes::new()], options: PushOptions::default() },
+        Command::Push {
+            queue,
+            items: vec![Bytes::new()],
+            options: PushOptions { priority: 0, delay_ms: 5, ttl_ms: Some(70_000), key: Some(label.clone()) },
+        },
+        Command::Pop { queue, count: 1, wait_ms: 0 },
         Command::GetId { name: label.clone(), count: 3 },
+        Command::Take { queue, count: 2, lease_ms: 60_000, wait_ms: 100 },
+        Command::Ack { queue, receipts: receipts.clone() },
+        Command::Nack { queue, receipts: receipts.clone(), delay_ms: 5 },
+        Command::Touch { queue, receipts: receipts.clone(), lease_ms: 5 },
+        Command::Configure { queue, settings: Settings::default() },
+        Command::Pause { queue, paused: true },
+        Command::Purge { queue },
+        Command::SendBack { queue, count: 9 },
+        Command::Steps(vec![Command::Ack { queue, receipts }, Command::GetId { name: label.clone(), count: 1 }]),
+        Command::Limit(Limits::default()),
     ];
-    let questions = [Question::Id { label }, Question::Top { queue }, Question::Size { queue }, Question::Summary];
+    let questions = [
+        Question::Id { label },
+        Question::Top { queue },
+        Question::Size { queue },
+        Question::Summary,
+        Question::Browse { queue, after: (0, 0), count: 9 },
+        Question::Statistics { queue },
+        Question::List { after: queue, count: 9 },
+    ];
     let commands = commands.iter().map(Command::encode);
     commands.chain(questions.iter().map(Question::encode)).map(|bytes| bytes.to_vec()).collect()
 }
