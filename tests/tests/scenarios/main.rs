@@ -15,6 +15,7 @@ mod partition;
 mod power_cut;
 mod slow_member;
 mod start;
+mod waiting;
 
 use ftq_core::machine::queues::{Answer, Command, Question, decode_reply};
 use ftq_core::time::Span;
