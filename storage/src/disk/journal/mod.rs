@@ -46,6 +46,7 @@ pub(super) struct Journal {
     store: StoreId,
     boot: u64,
     standing: Standing,
+    shown: ftq_core::store::Mark,
     /// Where the next record goes.
     head: Place,
     /// The last record that is synced.
@@ -89,6 +90,7 @@ impl Journal {
             ring,
             store,
             boot,
+            shown: found.standing.shown(found.head.ordinal - 1),
             standing: found.standing,
             head: found.head,
             synced: found.mark.ordinal,
@@ -259,9 +261,9 @@ impl Journal {
         self.standing.from(slot)
     }
 
-    /// What the journal shows of itself.
+    /// What the journal shows of itself: what it held before this opening wrote anything (RULES S13).
     pub(super) fn shown(&self) -> ftq_core::store::Mark {
-        self.standing.shown(self.synced)
+        self.shown
     }
 
     /// Promise, view and configuration.
