@@ -56,7 +56,8 @@ fn prepared(view: u64) -> (TempDir, Opened, BTreeMap<PathBuf, Vec<u8>>) {
     bench.durable(install(view, 0, Vec::new()));
     bench.submit(append(log[..20].to_vec()));
     bench.delivered(9);
-    let heard = Heard { store: opened_store(), mark: Mark { ordinal: 3, ..Mark::default() } };
+    let mark = Mark { ordinal: 3, ..Mark::default() };
+    let heard = Heard { store: opened_store(), boot: Default::default(), mark };
     bench.submit(Job::Heard { marks: vec![heard] });
     bench.snapshotted(snapshot(&log[5], &[b"one", &[2; 300]]));
     bench.submit(Job::Cut { below: log[3].slot });
