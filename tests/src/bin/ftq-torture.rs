@@ -47,7 +47,7 @@ struct Cuts {
     #[argh(option, default = "1")]
     seed: u64,
     /// the longest life of a victim in milliseconds
-    #[argh(option, default = "700")]
+    #[argh(option, default = "1_000")]
     life_ms: u64,
     /// the negative control: leave the syncs out (cache) or the flushes of the disk's cache (volatile); that
     /// something is lost must be noticed, and the exit code is 0 if it is

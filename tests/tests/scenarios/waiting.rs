@@ -83,9 +83,10 @@ fn an_answer_that_was_lost_is_kept() {
     let call = wait(&mut world, 0, 20_000);
     world.run_for(Span::millis(500));
     world.pause(1);
-    push(&mut world, b"x");
-    push(&mut world, b"y");
-    world.run_for(Span::millis(100));
+    for item in [b"x", b"y"] {
+        push(&mut world, item);
+        world.run_for(Span::millis(50));
+    }
     world.crash(1);
     world.run_for(Span::secs(1));
     assert_eq!(world.end(call), None);
