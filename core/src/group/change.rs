@@ -113,7 +113,8 @@ impl Group {
                     self.ask_for_promises(peers.minus(answered), ballot);
                 }
                 // Who can't do the work of a view is not waited for, however well it is heard (RULES L2).
-                let able = peers.iter().filter(|m| self.detector.is_fit(now, *m)).collect();
+                let voters = self.admitted(now, self.log.electorate()).without(self.options.me);
+                let able = voters.iter().filter(|m| self.detector.is_fit(now, *m)).collect();
                 let everyone = answered.contains_all(able);
                 if quorum || (everyone && !answered.is_empty()) {
                     self.choose(now);

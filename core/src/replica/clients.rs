@@ -350,9 +350,14 @@ impl<M: Machine> Replica<M> {
         let clients = &mut self.clients;
         clients.sweep_at = now + SWEEP_EVERY;
         clients.reads.retain(|_, reading| now < reading.until);
-        if now.since(clients.served_at) <= HOLD {
-            return;
+        if now.since(clients.served_at) > HOLD {
+            self.turn_away();
         }
+    }
+
+    /// Nothing can be ordered here any more, or not for now: all who wait are told to go elsewhere.
+    pub(super) fn turn_away(&mut self) {
+        let clients = &mut self.clients;
         while let Some(Held { client, name, body, .. }) = clients.held.pop_front() {
             clients.held_bytes -= body.len();
             let message = ServerMessage::Refused { request: name, refusal: Refusal::NoQuorum };

@@ -373,6 +373,9 @@ impl<M: Machine> Replica<M> {
                     }
                 }
                 group::Output::Event(event) => {
+                    if matches!(event, Event::Removed { .. } | Event::Older) {
+                        self.turn_away();
+                    }
                     self.stopped |= matches!(event, Event::Stopped { .. });
                     self.out.push_back(Output::Event(event));
                 }
