@@ -15,6 +15,7 @@ use crate::Done;
 use ftq_core::ids::Slot;
 use ftq_core::replica::FetchId;
 use ftq_core::store::{Fetch, Heard, Report, SlotRecord, Snapshot};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -80,8 +81,14 @@ impl Archivist {
 
     /// Works until nobody can ask for anything any more, or something fails.
     pub(super) fn run(mut self) {
-        if let Err(trouble) = self.work() {
-            self.outlet.fail("archive", &trouble);
+        match catch_unwind(AssertUnwindSafe(|| self.work())) {
+            Ok(Ok(())) => {}
+            Ok(Err(trouble)) => self.outlet.fail("archive", &trouble),
+            Err(_) => self.outlet.fail("archive", &"sled panicked"),
+        }
+        if self.outlet.has_failed() {
+            // Closing sled would write again, and panic when that fails. The first failure was the last write.
+            std::mem::forget(self.archive);
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub mod bare;
 pub mod cluster;
+pub mod machine;
 pub mod service;
 pub mod store;
 pub mod usage;

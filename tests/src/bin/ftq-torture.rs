@@ -17,7 +17,17 @@ struct Arguments {
 #[argh(subcommand)]
 enum Command {
     Cuts(Cuts),
+    Trouble(Trouble),
     Victim(Victim),
+}
+
+/// Run an ftqd on a disk that is full, or that fails: what it says, how it ends, and that it goes on afterwards.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "trouble")]
+struct Trouble {
+    /// full or eio
+    #[argh(positional)]
+    what: String,
 }
 
 /// Start a victim, kill it, cut its power, and look whether it opens whole with all that was acknowledged.
@@ -61,9 +71,13 @@ struct Victim {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == "ftqd") {
+        return ftq_tests::process::run_as_told();
+    }
     let arguments: Arguments = argh::from_env();
     match arguments.command {
         Command::Cuts(asked) => cuts(asked),
+        Command::Trouble(Trouble { what }) => trouble(&what),
         Command::Victim(Victim { directory, seed, jobs }) => match torture::victim(&directory, seed, jobs) {
             Ok(Ended::Done) => ExitCode::SUCCESS,
             Ok(Ended::Failed) => {
@@ -75,6 +89,25 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+    }
+}
+
+fn trouble(what: &str) -> ExitCode {
+    let program = std::env::current_exe().expect("a program has a path");
+    let came_of_it = match what {
+        "full" => torture::full(&program),
+        "eio" => torture::eio(&program),
+        other => Err(format!("{other} is no trouble: full or eio")),
+    };
+    match came_of_it {
+        Ok(told) => {
+            println!("{told}");
+            ExitCode::SUCCESS
+        }
+        Err(what) => {
+            eprintln!("{what}");
+            ExitCode::FAILURE
+        }
     }
 }
 

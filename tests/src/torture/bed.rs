@@ -20,8 +20,8 @@ const INSIDE: &str = "FTQ_BED";
 /// Everything of a bed is below this, on a file system in memory that only this process tree sees.
 const PLACE: &str = "/mnt";
 
-/// The image: what a store of this size needs many times over.
-const IMAGE_BYTES: u64 = 320 << 20;
+/// The disk: what a small store needs many times over.
+const DISK_BYTES: u64 = 320 << 20;
 
 /// A file or a mount that does not come within this time does not come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,6 +58,7 @@ pub(super) struct Bed {
     /// Mount it so that the file system does not flush the disk's cache: the negative control.
     no_barrier: bool,
     place: PathBuf,
+    disk_bytes: u64,
     /// The disk's processes.
     disk: Vec<Child>,
     rounds: u64,
@@ -80,10 +81,23 @@ impl Bed {
             file_system: file_system.to_owned(),
             no_barrier,
             place,
+            disk_bytes: DISK_BYTES,
             disk: Vec::new(),
             rounds: 0,
             _scratch: scratch,
         }
+    }
+
+    /// The same with a disk of so many bytes.
+    pub(super) fn sized(mut self, disk_bytes: u64) -> Bed {
+        self.disk_bytes = disk_bytes;
+        self
+    }
+
+    /// Whether each write and flush of a volatile disk fails from now on.
+    pub(super) fn fails(&self, fails: bool) {
+        let eio = self.at("eio");
+        if fails { fs::write(eio, b"") } else { fs::remove_file(eio) }.expect("a file");
     }
 
     /// An empty file system.
@@ -93,11 +107,14 @@ impl Bed {
             Kind::Cache | Kind::Volatile => {
                 let image = self.at("image");
                 let file = fs::File::create(&image).expect("an image");
-                file.set_len(IMAGE_BYTES).expect("room");
+                file.set_len(self.disk_bytes).expect("room");
                 let image = image.to_string_lossy().into_owned();
                 match self.file_system.as_str() {
                     "xfs" => run("mkfs.xfs", &["-q", "-f", &image]),
-                    _ => run("mkfs.ext4", &["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", &image]),
+                    _ => run(
+                        "mkfs.ext4",
+                        &["-q", "-F", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", &image],
+                    ),
                 }
             }
         }
@@ -176,16 +193,27 @@ impl Bed {
             .arg(self.at("volatile_disk.py"))
             .args([option("image", &image), option("cut", &cut), option("eio", &eio)])
             .args([format!("keep={keep}"), format!("seed={}", chance.below(1_000_000))])
+            .stderr(Stdio::null())
             .spawn()
             .expect("nbdkit, see tests/beds/setup.sh");
         self.disk.push(server);
         wait_for("the socket of nbdkit", || socket.exists());
         fs::create_dir_all(self.at("fuse")).expect("a directory");
-        let mut fuse = Command::new("nbdfuse");
-        fuse.arg(self.at("fuse/disk")).arg("--unix").arg(&socket).stderr(Stdio::null());
-        self.disk.push(fuse.spawn().expect("nbdfuse, see tests/beds/setup.sh"));
-        let disk = self.at("fuse/disk");
-        wait_for("the file of nbdfuse", || fs::metadata(&disk).is_ok_and(|disk| disk.len() == IMAGE_BYTES));
+        let (disk, disk_bytes) = (self.at("fuse/disk"), self.disk_bytes);
+        let start = || {
+            let mut fuse = Command::new("nbdfuse");
+            fuse.arg(&disk).arg("--unix").arg(&socket).stderr(Stdio::null());
+            fuse.spawn().expect("nbdfuse, see tests/beds/setup.sh")
+        };
+        let mut fuse = start();
+        wait_for("the file of nbdfuse", || {
+            // The socket is there a moment before anybody listens: who comes too early ends.
+            if fuse.try_wait().is_ok_and(|ended| ended.is_some()) {
+                fuse = start();
+            }
+            fs::metadata(&disk).is_ok_and(|disk| disk.len() == disk_bytes)
+        });
+        self.disk.push(fuse);
     }
 
     fn stop_disk(&mut self) {
@@ -249,7 +277,7 @@ fn kill(process: &mut Child) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a real disk takes real time")]
-fn wait_for(what: &str, there: impl Fn() -> bool) {
+fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
     let start = Instant::now();
     while !there() {
         assert!(start.elapsed() < PATIENCE, "{what} does not come");

@@ -15,8 +15,18 @@ pub(super) const VALUE_BYTES_MAX: usize = 48 << 10;
 /// What stands in front of each value's bytes.
 pub(super) const CHECKSUM_BYTES: u64 = 8;
 
-/// When so much is unsynced it is synced: a quarter of a segment. One change writes less than half of one.
+/// When so much is unsynced it is synced: a quarter of a segment.
 pub(super) const UNSYNCED_BYTES_MAX: usize = 2 << 20;
+
+/// When so much was probably changed, sled is asked how much it was: each flush waits for the disk.
+const UNFLUSHED_BYTES_MAX: usize = 1 << 20;
+
+/// A value makes sled write so many times its bytes, about.
+const SPREAD: usize = 3;
+
+/// Each change, however small, makes sled write so much besides: about every tenth a leaf of sixteen values is
+/// written again, which may be large ones.
+const LEAF_SHARE_BYTES: usize = 96 << 10;
 
 /// One database.
 pub(super) struct Values {
@@ -24,6 +34,7 @@ pub(super) struct Values {
     path: PathBuf,
     /// sled's log file, opened once more for our own sync.
     file: File,
+    unflushed: usize,
     pub(super) unsynced: usize,
 }
 
@@ -32,7 +43,7 @@ impl Values {
         let db = database::open(path)?;
         let log = path.join(database::LOG);
         let file = File::open(&log).map_err(OpenError::io("open", &log))?;
-        let mut values = Values { db, path: path.to_owned(), file, unsynced: 0 };
+        let mut values = Values { db, path: path.to_owned(), file, unflushed: 0, unsynced: 0 };
         values.sync().map_err(|trouble| OpenError::damaged(Part::Archive, trouble.to_string()))?;
         Ok(values)
     }
@@ -42,26 +53,32 @@ impl Values {
         value.extend_from_slice(&checksum(key, body).to_le_bytes());
         value.extend_from_slice(body);
         assert!(value.len() <= VALUE_BYTES_MAX, "large things are written in parts");
+        let bytes = value.len();
         self.db.insert(key, value)?;
-        self.spend()
+        self.spend(SPREAD * bytes + LEAF_SHARE_BYTES)
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) -> Result<(), Trouble> {
         self.db.remove(key)?;
-        self.spend()
+        self.spend(LEAF_SHARE_BYTES)
     }
 
     /// Syncs when much is unsynced. How much a change makes sled write can't be told from outside: a leaf is
-    /// written again with all of its values, and others with it. So each is flushed, and sled says how much it was.
-    fn spend(&mut self) -> Result<(), Trouble> {
-        self.unsynced += self.db.flush()?;
+    /// written again with all of its values, and others with it. So a few changes at a time are flushed, and sled
+    /// says how much it was.
+    fn spend(&mut self, reckoned: usize) -> Result<(), Trouble> {
+        self.unflushed += reckoned;
+        if self.unflushed > UNFLUSHED_BYTES_MAX {
+            self.unsynced += self.db.flush()?;
+            self.unflushed = 0;
+        }
         if self.unsynced > UNSYNCED_BYTES_MAX { self.sync() } else { Ok(()) }
     }
 
     pub(super) fn sync(&mut self) -> Result<(), Trouble> {
         self.db.flush()?;
         self.file.sync_data().map_err(Trouble::Sync)?;
-        self.unsynced = 0;
+        (self.unflushed, self.unsynced) = (0, 0);
         Ok(())
     }
 

@@ -91,10 +91,10 @@ impl Bench {
     }
 }
 
-/// What this process has written to its disks so far, in bytes.
+/// What this process has handed to the system to be written so far, in bytes; the disk writes whole blocks.
 pub(super) fn written_bytes() -> u64 {
     let io = fs::read_to_string("/proc/self/io").unwrap_or_default();
-    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    let line = io.lines().find_map(|line| line.strip_prefix("wchar: "));
     line.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
 }
 
