@@ -56,8 +56,11 @@ fn prepared(view: u64) -> (TempDir, Opened, BTreeMap<PathBuf, Vec<u8>>) {
     bench.durable(install(view, 0, Vec::new()));
     bench.submit(append(log[..20].to_vec()));
     bench.delivered(9);
-    let mark = Mark { ordinal: 3, ..Mark::default() };
-    let heard = Heard { store: opened_store(), boot: Default::default(), mark };
+    let heard = Heard {
+        store: opened_store(),
+        boot: ftq_core::ids::BootId([1; 16]),
+        mark: Mark { ordinal: 3, ..Mark::default() },
+    };
     bench.submit(Job::Heard { marks: vec![heard] });
     bench.snapshotted(snapshot(&log[5], &[b"one", &[2; 300]]));
     bench.submit(Job::Cut { below: log[3].slot });

@@ -124,6 +124,8 @@ impl Link {
         peer.pace.measured(round_trip);
         peer.heard_at = Some(self.now);
         peer.full_size_at = None;
+        // What is missing of the former boot's stream will never come, and is no fault of this one.
+        peer.forget_broadcast();
         // It asked who we are at the same time; if that got lost, it learns of us now.
         peer.answer = true;
         let Some(boot) = peer.boots.believed() else { return };

@@ -146,3 +146,28 @@ fn what_was_sent_to_a_former_boot_of_the_receiver_is_left_aside() {
     mesh.run(ms(20));
     assert_in_order(mesh.streams(1, 2), 2, 1);
 }
+
+/// A member restarts while something of its broadcast stream is missing here: that will never come, and is
+/// not held against the new run of it.
+#[test]
+fn a_restart_ends_what_was_missing_of_the_stream_before() {
+    let mut mesh = Mesh::met(2, CALM, 1);
+    let now = mesh.now;
+    mesh.link(1).open_epoch(now, Epoch(7), MemberSet::of(member(2)));
+    mesh.link(2).open_epoch(now, Epoch(7), MemberSet::of(member(1)));
+    mesh.cuts.insert((member(2), member(1)));
+    mesh.link(2).broadcast(b"lost");
+    mesh.flush(member(2));
+    mesh.run(ms(2));
+    mesh.cuts.clear();
+    mesh.cuts.insert((member(1), member(2)));
+    mesh.link(2).broadcast(b"the next one");
+    mesh.flush(member(2));
+    mesh.run(ms(20));
+    assert!(mesh.link(1).gap_since(member(2)).is_some());
+    mesh.cuts.clear();
+    mesh.restart(2, 2);
+    mesh.run(ms(200));
+    assert_eq!(mesh.link(1).believed(member(2)), Some(boot(2, 2)));
+    assert_eq!(mesh.link(1).gap_since(member(2)), None);
+}
