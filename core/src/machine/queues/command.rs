@@ -219,6 +219,12 @@ impl Command {
         Ok(command)
     }
 
+    /// Whether these bytes are a command that is about the whole cluster, and not about what is in it.
+    pub fn is_administrative(bytes: &Bytes) -> bool {
+        let mut r = Unpacker::new(bytes.clone());
+        r.array(FIELDS_MAX).is_ok() && r.uint() == Ok(LIMIT)
+    }
+
     fn pack(&self, w: &mut Packer) {
         match self {
             Command::Create { label } => w.array(2).uint(CREATE).text(label.as_str()),
