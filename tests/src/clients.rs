@@ -3,17 +3,15 @@
 //! A client calls by itself as its [`Load`] says, or when a scenario tells it to. What it called and how
 //! that ended goes into the history.
 
+use crate::calls::Caller;
 use crate::checkers::history::{End, History, What};
 use crate::faults::index;
 use ftq_core::chance::Chance;
-use ftq_core::machine::list::{Command, Question};
+use ftq_core::machine::queues::{Command, Question};
 use ftq_core::session::client::{CallId, Client, Ended, Options, Output};
 use ftq_core::session::message::{ClientMessage, ServerMessage, SessionId};
 use ftq_core::time::{Span, Time};
 use std::collections::BTreeMap;
-
-/// How many lists and how many counters the clients share: few, so that they meet.
-const KEYS: u64 = 3;
 
 /// A session that nobody has opened.
 const STRANGER: SessionId = SessionId(u64::MAX >> 8);
@@ -31,8 +29,10 @@ pub struct Load {
     pub reads: u64,
     /// How many of a hundred calls are local reads.
     pub local_reads: u64,
-    /// How many of a hundred calls set an alarm.
-    pub alarms: u64,
+    /// How many of a hundred commands are something else than a push, a pop or a draw of numbers.
+    pub variety: u64,
+    /// How many of a thousand calls close the session.
+    pub closings: u64,
     /// How many of a thousand messages name a session that does not exist.
     pub strange: u64,
     /// How many bytes more than it needs a command has, at most.
@@ -48,7 +48,8 @@ impl Load {
             patience: Span::secs(5),
             reads: 0,
             local_reads: 0,
-            alarms: 0,
+            variety: 0,
+            closings: 0,
             strange: 0,
             padding: 0,
         }
@@ -62,7 +63,8 @@ impl Load {
             patience: [Span::millis(300), Span::secs(2), Span::secs(20)][index(c, 3)],
             reads: [0, 10, 30][index(c, 3)],
             local_reads: [0, 5][index(c, 2)],
-            alarms: [0, 5][index(c, 2)],
+            variety: [0, 30, 90][index(c, 3)],
+            closings: [0, 5][index(c, 2)],
             strange: [0, 10][index(c, 2)],
             padding: [0, 0, 500, 4_000][index(c, 4)],
         }
@@ -102,8 +104,7 @@ pub struct SimClient {
     /// When the next call may begin.
     calls_at: Time,
     calls: BTreeMap<CallId, usize>,
-    /// Numbers the commands, so that no two are alike.
-    commands: u64,
+    caller: Caller,
     pub(crate) wake_at: Time,
 }
 
@@ -119,7 +120,7 @@ impl SimClient {
             load: None,
             calls_at: Time(0),
             calls: BTreeMap::new(),
-            commands: 0,
+            caller: Caller::new(index),
             wake_at: Time::NEVER,
         }
     }
@@ -184,6 +185,11 @@ impl SimClient {
                 }
                 Some(Output::Done { call, ended }) => {
                     let Some(call) = self.calls.remove(&call) else { continue };
+                    if let (Ended::Answered { answer, .. }, What::Command(command)) =
+                        (&ended, &history.calls()[call].what)
+                    {
+                        self.caller.learn(command, answer);
+                    }
                     if let Some(load) = &self.load {
                         self.calls_at = now + Span(self.chance.below(load.think.0 + 1));
                     }
@@ -219,39 +225,34 @@ impl SimClient {
         let Some(load) = self.load.clone().filter(|load| self.calls.len() < load.window && now >= self.calls_at) else {
             return false;
         };
-        let key = self.chance.below(KEYS);
         let dice = self.chance.below(100);
-        if dice < load.reads + load.local_reads {
-            let question = match self.chance.below(5) {
-                4 => Question::Alarms,
-                0 | 1 => Question::List(key),
-                _ => Question::Counter(key),
-            };
+        if self.chance.below(1_000) < load.closings {
+            self.close(now, load.patience, history);
+        } else if dice < load.reads + load.local_reads {
+            let question = self.caller.question(&mut self.chance);
             self.ask(now, &question, dice >= load.reads, load.patience, history);
         } else {
-            let command =
-                if self.chance.below(100) < load.alarms { self.alarm() } else { self.command(key, load.padding) };
+            let patience_ms = load.patience.0 / 1_000;
+            let command = if self.chance.below(100) < load.variety {
+                self.caller.any(&mut self.chance, patience_ms, load.padding)
+            } else {
+                self.caller.command(&mut self.chance, load.padding)
+            };
             self.call(now, &command, load.patience, history);
         }
         true
     }
 
-    /// A command that is like no other.
-    pub(crate) fn command(&mut self, key: u64, padding: usize) -> Command {
-        self.commands += 1;
-        let unique = (self.index as u64) << 32 | self.commands;
-        match self.chance.below(2) {
-            0 => {
-                let mut item = unique.to_le_bytes().to_vec();
-                item.resize(8 + index(&mut self.chance, padding + 1), 0);
-                Command::Append { list: key, item: item.into() }
-            }
-            _ => Command::Add { counter: key, amount: unique },
-        }
+    /// A command that does not wait.
+    pub(crate) fn command(&mut self) -> Command {
+        self.caller.command(&mut self.chance, 0)
     }
 
-    fn alarm(&mut self) -> Command {
-        Command::Alarm { after_ms: 1 + self.chance.below(3_000) }
+    /// Closes its session.
+    fn close(&mut self, now: Time, patience: Span, history: &mut History) {
+        let call = history.called(now, self.index, What::Close);
+        let id = self.client.close(now, now + patience);
+        self.calls.insert(id, call);
     }
 
     /// Now and then, and if the load says so, a message names a session that nobody has opened.

@@ -1,5 +1,7 @@
 //! Counts of what happened: a simulation in which nothing happened has shown nothing.
 
+use bytes::Bytes;
+use ftq_core::machine::queues::{Answer, Command, Error, decode_reply};
 use std::fmt;
 
 macro_rules! counts {
@@ -106,6 +108,24 @@ counts! {
     EmptySlot = "empty slots",
     /// Requests executed.
     Executed = "requests executed",
+    /// Pops and takes that waited.
+    Waiting = "requests that waited",
+    /// Pushes that were done.
+    Pushed = "pushes",
+    /// Items popped.
+    Popped = "items popped",
+    /// Items taken under a lease.
+    Taken = "items leased",
+    /// Leases that were acked.
+    Acked = "items acked",
+    /// Receipts that were refused.
+    StaleReceipt = "receipts refused",
+    /// Requests with several steps that were done.
+    Stepped = "requests of several steps",
+    /// Waits that ended without anything.
+    WaitedInVain = "waits in vain",
+    /// Dead letters sent back.
+    SentBack = "dead letters sent back",
     /// Retries that were ordered and answered from a session table.
     Repeated = "retries answered from a session table",
     /// Requests refused by a session's floor.
@@ -162,6 +182,24 @@ impl Counts {
     /// Adds up two runs.
     pub fn merge(&mut self, other: &Counts) {
         self.0.iter_mut().zip(other.0).for_each(|(sum, n)| *sum += n);
+    }
+
+    /// A command got its answer.
+    pub fn answer(&mut self, command: &Bytes, answer: &Bytes) {
+        let Ok(command) = Command::decode(command) else { return };
+        match (command, decode_reply(answer)) {
+            (_, Ok(Answer::Pushed { .. })) => self.one(Count::Pushed),
+            (_, Ok(Answer::Popped(items))) => self.add(Count::Popped, items.len() as u64),
+            (_, Ok(Answer::Taken(items))) => self.add(Count::Taken, items.len() as u64),
+            (_, Ok(Answer::Steps(_))) => self.one(Count::Stepped),
+            (Command::Ack { .. }, Ok(Answer::Done { count })) => self.add(Count::Acked, count),
+            (Command::SendBack { .. }, Ok(Answer::Done { count })) => self.add(Count::SentBack, count),
+            (Command::Pop { wait_ms: 1.., .. } | Command::Take { wait_ms: 1.., .. }, Err(Error::Empty)) => {
+                self.one(Count::WaitedInVain);
+            }
+            (_, Err(Error::NoSuchLease)) => self.one(Count::StaleReceipt),
+            (_, Ok(_) | Err(_)) => {}
+        }
     }
 
     /// How often it happened.

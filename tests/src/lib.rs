@@ -12,6 +12,7 @@
 //! byte for byte, each time.
 
 pub mod bench;
+pub mod calls;
 pub mod checkers;
 pub mod clients;
 pub mod clock;

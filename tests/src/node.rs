@@ -10,7 +10,7 @@
 
 use crate::clock::LocalClock;
 use ftq_core::ids::{BootId, MemberId};
-use ftq_core::machine::list::Lists;
+use ftq_core::machine::queues::{Limits, Queues};
 use ftq_core::replica::{Input, Options, Output, Replica};
 use ftq_core::store::Opened;
 use ftq_core::time::{Span, Time};
@@ -25,11 +25,14 @@ const INBOX_MAX: usize = 256;
 /// How many inputs are taken before the outputs are looked at, as the daemon's loop does.
 const BATCH: usize = 64;
 
+/// The limits of the simulated cluster: as they are by default.
+pub const LIMITS: Limits = Limits { item_bytes_max: 1 << 20, memory_bytes_max: 1 << 30 };
+
 /// A replica that runs.
 #[derive(Debug)]
 pub struct Running {
     /// The replica.
-    pub replica: Replica<Lists>,
+    pub replica: Replica<Queues>,
     /// Its store.
     pub store: Memory,
     /// This run of it.
@@ -125,8 +128,14 @@ impl Node {
     pub(crate) fn start(&mut self, now: Time, options: Options, boot: BootId, seed: u64) -> Option<Opened> {
         let disk = self.disk.take()?;
         let (store, opened) = Memory::open(disk, now, self.faults, seed);
-        let replica =
-            Replica::new(self.clock.read(now), options, boot, seed.rotate_left(17), opened.clone(), Lists::default());
+        let replica = Replica::new(
+            self.clock.read(now),
+            options,
+            boot,
+            seed.rotate_left(17),
+            opened.clone(),
+            Queues::new(LIMITS),
+        );
         self.running = Some(Box::new(Running { replica, store, boot }));
         self.boots += 1;
         self.inbox.clear();

@@ -136,6 +136,7 @@ impl Pair {
             Question::Browse { queue, after: (0, 0), count: 2_000 },
             Question::Statistics { queue },
             Question::List { after: queue, count },
+            Question::Next { name: self.label() },
         ] {
             assert_eq!(self.query(&question), self.naive.answer(&question), "{question:?}");
         }

@@ -202,6 +202,14 @@ impl Client {
         }
     }
 
+    /// The number of a sequence that would be drawn next.
+    pub async fn next_id(&self, name: &str) -> Result<u64, Error> {
+        match self.ask(Question::Next { name: parse(name)? }, false).await? {
+            (_, Answer::Ids { first, count: _ }) => Ok(first),
+            other => Err(unfitting(other)),
+        }
+    }
+
     /// Gives the cluster other limits.
     pub async fn limit(&self, limits: Limits) -> Result<(), Error> {
         self.done(Command::Limit(limits)).await.map(drop)

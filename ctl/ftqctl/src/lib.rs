@@ -11,6 +11,7 @@
 //! What was asked for goes to standard output, an error to standard error as one line.
 
 mod arguments;
+mod exit;
 mod key;
 mod operation;
 mod status;

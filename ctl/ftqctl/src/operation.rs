@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::arguments::{Arguments, Command, QueueName};
+use crate::exit;
 use crate::status;
 use ftq_client::{Blocking, Error, Options, QueueId};
 use std::io::{self, Write};
@@ -73,7 +74,7 @@ fn named<N: ToString>(name: &N) -> impl FnOnce(Error) -> Failure {
 
 fn failure(name: &str, error: Error) -> Failure {
     match error {
-        Error::No(why) => Failure::No(format!("{name}: {why}")),
+        Error::No(why) => exit::failure(why, format!("{name}: {why}")),
         Error::NotAllowed => Failure::No(error.to_string()),
         Error::TooLarge { .. } | Error::NotAnInteger => Failure::No(format!("{name}: {error}")),
         Error::Expired => Failure::No(format!("{name}: {error}")),

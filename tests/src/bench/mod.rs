@@ -3,6 +3,7 @@
 
 pub mod bare;
 pub mod cluster;
+pub mod machine;
 pub mod network;
 pub mod service;
 pub mod store;

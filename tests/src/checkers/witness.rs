@@ -33,7 +33,8 @@ pub struct Witness {
     /// The number of each origin's last request in its last view.
     positions: Vec<(MemberId, Ballot, u64)>,
     reference: Reference,
-    executed: BTreeMap<Place, (SessionId, u64)>,
+    /// Several can get their answers at one place: a push and those who waited for it.
+    executed: BTreeMap<Place, Vec<(SessionId, u64)>>,
 }
 
 /// What the witness looks at and tells.
@@ -147,10 +148,11 @@ impl Witness {
         }
     }
 
-    /// The command that was executed at a place, and its answer.
-    pub fn executed(&self, place: Place) -> Option<(&Bytes, &Bytes)> {
-        let (session, number) = self.executed.get(&place)?;
-        self.reference.done(*session, *number).map(|done| (&done.command, &done.answer))
+    /// The commands that got their answers at a place, and those answers.
+    pub fn executed(&self, place: Place) -> impl Iterator<Item = (&Bytes, &Bytes)> {
+        let names = self.executed.get(&place).into_iter().flatten();
+        let done = names.filter_map(|(session, number)| self.reference.done(*session, *number));
+        done.map(|done| (&done.command, &done.answer))
     }
 
     /// What the log gives as the answer to a question after a slot.
@@ -185,6 +187,7 @@ impl Witness {
         })?;
         self.clock = clock;
         self.reference.advance(slot, clock);
+        self.note_answered(Place { slot: slot.0, position: 0 }, around);
         let Ok(requests) = content::requests(content) else {
             return Err((Invariant::Conditions, format!("committed slot {slot} can't be read")));
         };
@@ -203,20 +206,32 @@ impl Witness {
                 around.submissions.ordered(origin, boot, slot, &request)?;
             }
             match self.reference.execute(place, &request) {
-                Execution::Done { session, number, command } => {
+                Execution::Done { command } => {
                     around.counts.one(Count::Executed);
-                    self.executed.insert(place, (session, number));
                     if self.reference.holds(&command) {
                         around.history.executed(&command)?;
                     }
                 }
+                Execution::Waiting => around.counts.one(Count::Waiting),
                 Execution::Repeated => around.counts.one(Count::Repeated),
                 Execution::Settled => around.counts.one(Count::Settled),
                 Execution::NoSession => around.counts.one(Count::NoSession),
                 Execution::Opened | Execution::Closed | Execution::AheadOfWindow => {}
             }
+            self.note_answered(place, around);
         }
+        self.reference.end_slot();
         Ok(())
+    }
+
+    /// Notes what got its answer here.
+    fn note_answered(&mut self, place: Place, around: &mut Around<'_>) {
+        for name in self.reference.take_answered() {
+            if let Some(done) = self.reference.done(name.0, name.1) {
+                around.counts.answer(&done.command, &done.answer);
+            }
+            self.executed.entry(place).or_default().push(name);
+        }
     }
 
     /// The numbers of each origin rise without gaps in each view.

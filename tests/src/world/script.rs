@@ -11,7 +11,7 @@ use crate::counts::Count;
 use crate::network::{Behaviour, Endpoint};
 use crate::trace::Who;
 use bytes::Bytes;
-use ftq_core::machine::list::{Command, Question};
+use ftq_core::machine::queues::{Command, Question};
 use ftq_core::time::{Span, Time};
 use ftq_storage::memory::Faults;
 

@@ -49,7 +49,7 @@ impl World {
 
     /// A client's call that must be answered.
     pub(crate) fn last_call(&mut self, client: usize) -> usize {
-        let command = self.clients[client].command(0, 0);
+        let command = self.clients[client].command();
         self.call(client, command, LAST_PATIENCE)
     }
 

@@ -13,7 +13,7 @@ use crate::clock::LocalClock;
 use crate::counts::Counts;
 use crate::faults::Mix;
 use crate::network::{Behaviour, Endpoint, Network};
-use crate::node::Node;
+use crate::node::{LIMITS, Node};
 use crate::trace::Trace;
 use ftq_core::chance::Chance;
 use ftq_core::ids::{Ballot, ClusterId, MemberSet, StoreId};
@@ -162,7 +162,7 @@ impl Setup {
                 durability: Durability::new(members),
                 sequencing: Sequencing::new(cluster, members),
                 submissions: Submissions::default(),
-                witness: Witness::new(Reference::default()),
+                witness: Witness::new(Reference::new(LIMITS)),
                 history: History::default(),
                 promised: vec![Ballot::default(); self.members],
             },

@@ -1,8 +1,8 @@
 //! Members die: the rest is back after the failure timeout, as long as it is a quorum; without one nothing
 //! is answered, and when one comes back, they go on.
 
-use super::{FAILURE, formed};
-use ftq_core::machine::list::Command;
+use super::{FAILURE, draw, formed};
+
 use ftq_core::time::Span;
 use ftq_tests::checkers::history::End;
 use ftq_tests::clients::Load;
@@ -16,8 +16,6 @@ const ANSWERED_AGAIN: Span = Span(FAILURE.0 + VIEW_CHANGE.0);
 /// Who comes back is taken in after a failure timeout, and a client that was refused
 /// asks again after a second and a quarter at most.
 const GOES_ON: Span = Span::secs(3);
-
-const ADD: Command = Command::Add { counter: 1, amount: 1 };
 
 #[test]
 fn the_next_sequencer_is_killed_under_load() {
@@ -47,7 +45,7 @@ fn the_next_sequencer_is_killed_in_silence() {
                 answer_one(&mut world);
             }
             world.crash(world.next_sequencer(2).unwrap());
-            let call = world.call(0, ADD, Span::secs(1));
+            let call = world.call(0, draw(1, 1), Span::secs(1));
             let answered = world.run_until(Span::secs(1), |world| world.end(call).is_some());
             assert!(matches!(world.end(call), Some(End::Answered { .. })), "{:?}", world.end(call));
             assert!(answered.unwrap() <= ANSWERED_AGAIN, "{members} members: {answered:?}");
@@ -82,12 +80,12 @@ fn two_and_a_third(first: u8, second: u8, third: u8) {
     // What had reached the third may still be answered; nothing that is asked for from now on is.
     world.run_for(Span::millis(10));
     world.stop_load(0);
-    let call = world.call(0, ADD, Span::secs(2));
+    let call = world.call(0, draw(1, 1), Span::secs(2));
     world.run_for(Span::secs(3));
     assert!(matches!(world.end(call), Some(End::Refused | End::Unknown)), "{:?}", world.end(call));
     assert_eq!(world.history().open(), 0);
     world.start(first);
-    let call = world.call(0, ADD, Span::secs(10));
+    let call = world.call(0, draw(1, 1), Span::secs(10));
     world.run_for(GOES_ON);
     assert!(matches!(world.end(call), Some(End::Answered { .. })), "{first} is back: {:?}", world.end(call));
 }
@@ -103,7 +101,7 @@ fn next_sequencer_but(world: &mut World, id: u8) -> u8 {
 }
 
 fn answer_one(world: &mut World) {
-    let call = world.call(0, ADD, Span::secs(1));
+    let call = world.call(0, draw(1, 1), Span::secs(1));
     world.run_until(Span::secs(1), |world| world.end(call).is_some());
     assert!(matches!(world.end(call), Some(End::Answered { .. })), "{:?}", world.end(call));
 }

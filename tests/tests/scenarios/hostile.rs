@@ -1,13 +1,13 @@
 //! What comes from nobody in the cluster, from another cluster or an older view, and what has absurd
 //! numbers or lengths: refused and counted. Nothing is asserted on it, and the cluster goes on.
 
-use super::formed;
+use super::{draw, formed};
 use bytes::Bytes;
 use ftq_core::chance::Chance;
 use ftq_core::group::message::{Heartbeat, Install, Message, Opinion, Promise, Question};
 use ftq_core::ids::{Ballot, BootId, ClusterId, Configuration, Digest, MemberSet, Slot, StoreId, View};
 use ftq_core::link::Count;
-use ftq_core::machine::list::Command;
+
 use ftq_core::time::Span;
 use ftq_core::wire::Writer;
 use ftq_tests::checkers::history::End;
@@ -202,7 +202,7 @@ fn unused_numbers(world: &mut World) -> Vec<u64> {
     world.cut(FORGED, TARGET);
     world.bind_client(3, &[3]);
     for _ in 0..35 {
-        world.call(3, Command::Add { counter: 5, amount: 1 }, Span::secs(5));
+        world.call(3, draw(5, 1), Span::secs(5));
         world.run_for(Span::millis(7));
     }
     let after = sent(world);
@@ -213,7 +213,7 @@ fn unused_numbers(world: &mut World) -> Vec<u64> {
 
 fn goes_on(world: &mut World) {
     world.bind_client(0, &[TARGET]);
-    let call = world.call(0, Command::Add { counter: 1, amount: 1 }, Span::secs(1));
+    let call = world.call(0, draw(1, 1), Span::secs(1));
     world.run_for(Span::secs(1));
     assert!(matches!(world.end(call), Some(End::Answered { .. })), "{:?}", world.end(call));
     world.agree(Span::secs(5));

@@ -1,10 +1,13 @@
 //! Who has nothing to say keeps quiet: members without clients cost a busy one nothing but their
 //! sequences, and a cluster without clients sends heartbeats and, when a deadline is due, one empty slot.
 
-use super::formed;
+use super::{draw, formed};
+use bytes::Bytes;
 use ftq_core::link::Count as LinkCount;
-use ftq_core::machine::list::Command;
+use ftq_core::machine::queues::{Command, PushOptions, QueueId};
+
 use ftq_core::time::Span;
+use ftq_tests::calls::label;
 use ftq_tests::checkers::history::End;
 use ftq_tests::counts::Count;
 use ftq_tests::world::{Setup, World};
@@ -60,9 +63,13 @@ fn a_deadline_gives_one_empty_slot() {
             for _ in 0..turn {
                 call(&mut world);
             }
-            let alarm = world.call(0, Command::Alarm { after_ms: 3_000 }, Span::secs(1));
+            world.call(0, Command::Create { label: label(1) }, Span::secs(1));
+            world.run_for(Span::millis(200));
+            let (queue, items) = (QueueId(1), vec![Bytes::from_static(b"later")]);
+            let options = PushOptions { delay_ms: 3_000, ..PushOptions::default() };
+            let push = world.call(0, Command::Push { queue, items, options }, Span::secs(1));
             world.run_for(Span::secs(1));
-            assert!(matches!(world.end(alarm), Some(End::Answered { .. })), "{:?}", world.end(alarm));
+            assert!(matches!(world.end(push), Some(End::Answered { .. })), "{:?}", world.end(push));
             let (slots, empty) = (world.committed().0, world.counts().of(Count::EmptySlot));
             world.run_for(Span::secs(1));
             assert_eq!(world.committed().0, slots);
@@ -77,7 +84,7 @@ fn a_deadline_gives_one_empty_slot() {
 
 /// One call, and how long it took.
 fn call(world: &mut World) -> Span {
-    let call = world.call(0, Command::Add { counter: 1, amount: 1 }, Span::secs(1));
+    let call = world.call(0, draw(1, 1), Span::secs(1));
     world.run_until(Span::secs(1), |world| world.end(call).is_some());
     assert!(matches!(world.end(call), Some(End::Answered { .. })), "{:?}", world.end(call));
     world.history().calls()[call].took().unwrap()

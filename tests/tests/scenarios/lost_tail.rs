@@ -1,8 +1,8 @@
 //! The last datagram of a burst is lost and then all is silent: it is found and repaired within 50 ms.
 //! One datagram in a hundred lost at full load leaves 70 % of the throughput.
 
-use super::{answered_in, formed};
-use ftq_core::machine::list::Command;
+use super::{answered_in, draw, formed};
+
 use ftq_core::time::Span;
 use ftq_tests::checkers::history::End;
 use ftq_tests::clients::Load;
@@ -31,7 +31,7 @@ fn whatever_is_lost_of_a_lone_request_is_repaired() {
                 world.bind_client(0, &[1]);
                 answer_one(&mut world);
                 world.run_for(Span::millis(200));
-                let call = world.call(0, Command::Add { counter: 1, amount: 1 }, Span::secs(2));
+                let call = world.call(0, draw(1, 1), Span::secs(2));
                 world.run_for(Span::micros(400 * moment));
                 world.cut(from, to);
                 world.run_for(LOST_FOR);
@@ -69,7 +69,7 @@ fn full_load(members: u8, loss: u64) -> u64 {
 }
 
 fn answer_one(world: &mut World) {
-    let call = world.call(0, Command::Add { counter: 1, amount: 1 }, Span::secs(1));
+    let call = world.call(0, draw(1, 1), Span::secs(1));
     world.run_for(Span::millis(100));
     assert!(matches!(world.end(call), Some(End::Answered { .. })), "{:?}", world.end(call));
 }

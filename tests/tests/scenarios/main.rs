@@ -15,8 +15,12 @@ mod partition;
 mod power_cut;
 mod slow_member;
 mod start;
+mod waiting;
 
+use ftq_core::machine::queues::{Answer, Command, Question, decode_reply};
 use ftq_core::time::Span;
+use ftq_tests::calls::label;
+use ftq_tests::checkers::history::End;
 use ftq_tests::world::World;
 
 /// After so much silence a member is missed: the default.
@@ -30,6 +34,20 @@ fn formed(mut world: World) -> World {
     world.agree(FORMED);
     world.run_for(Span::millis(20));
     world
+}
+
+/// The simplest command: so many numbers of a sequence.
+fn draw(sequence: u64, count: u64) -> Command {
+    Command::GetId { name: label(sequence), count }
+}
+
+/// How many numbers of a sequence were drawn, as a client is told within this span.
+fn drawn(world: &mut World, client: usize, sequence: u64, local: bool, within: Span) -> u64 {
+    let ask = world.ask(client, Question::Next { name: label(sequence) }, local, Span::secs(2));
+    world.run_for(within);
+    let Some(End::Read { answer, .. }) = world.end(ask) else { panic!("{:?}", world.end(ask)) };
+    let Ok(Answer::Ids { first, count: 0 }) = decode_reply(answer) else { panic!("{answer:?}") };
+    first - 1
 }
 
 /// How many commands are answered in this span.

@@ -1,8 +1,8 @@
 //! A sequencer dies after its sequence reached a minority: the slot is kept with the same content
 //! everywhere, or nowhere.
 
-use super::formed;
-use ftq_core::machine::list::{Answer, Command, Question};
+use super::{draw, drawn, formed};
+
 use ftq_core::time::Span;
 use ftq_tests::checkers::history::End;
 use ftq_tests::world::{Setup, World};
@@ -48,7 +48,7 @@ fn who_has_it_is_cut_off_and_it_is_nowhere() {
     world.islands(&[&[1, 2, 4], &[WITNESS]]);
     world.run_for(Span::secs(1));
     // Another request takes its place.
-    let other = world.call(1, Command::Add { counter: 2, amount: 1 }, Span::secs(2));
+    let other = world.call(1, draw(2, 1), Span::secs(2));
     world.run_for(Span::secs(1));
     assert!(matches!(world.end(other), Some(End::Answered { .. })), "{:?}", world.end(other));
     world.join_islands();
@@ -65,7 +65,7 @@ fn it_is_killed_at_any_moment_of_its_turn() {
         let mut world = turn_comes(moment);
         world.set_link(SEQUENCER, 1, slower(&world, 1));
         world.set_link(SEQUENCER, 2, slower(&world, 2));
-        world.call(0, Command::Add { counter: 1, amount: ADDED }, Span::millis(100));
+        world.call(0, draw(1, ADDED), Span::millis(100));
         world.run_for(Span::micros(100).times(moment));
         world.crash(SEQUENCER);
         world.run_for(Span::secs(1));
@@ -82,7 +82,7 @@ fn sequence_reaches(others: &[u8]) -> World {
     for other in [1, 2, 4, 5].into_iter().filter(|other| !others.contains(other)) {
         world.cut(SEQUENCER, other);
     }
-    let call = world.call(0, Command::Add { counter: 1, amount: ADDED }, Span::millis(100));
+    let call = world.call(0, draw(1, ADDED), Span::millis(100));
     world.run_for(Span::millis(20));
     assert_eq!(world.end(call), None);
     world
@@ -94,7 +94,7 @@ fn turn_comes(seed: u64) -> World {
     world.bind_client(0, &[SEQUENCER]);
     world.bind_client(1, &[1]);
     loop {
-        let call = world.call(0, Command::Add { counter: 9, amount: 1 }, Span::secs(1));
+        let call = world.call(0, draw(9, 1), Span::secs(1));
         world.run_for(Span::millis(30));
         assert!(matches!(world.end(call), Some(End::Answered { .. })), "{:?}", world.end(call));
         if world.next_sequencer(SEQUENCER) == Some(SEQUENCER) {
@@ -108,15 +108,11 @@ fn slower(world: &World, to: u8) -> ftq_tests::network::Behaviour {
     ftq_tests::network::Behaviour { delay: link.delay.times(3), ..link }
 }
 
-/// What each of these members says that the counter is, once all is quiet.
+/// How many numbers each of these members says were drawn, once all is quiet.
 fn values(world: &mut World, members: &[u8]) -> Vec<u64> {
     let mut value = |id: u8| {
         world.bind_client(2, &[id]);
-        let ask = world.ask(2, Question::Counter(1), true, Span::secs(1));
-        world.run_for(Span::millis(500));
-        let Some(End::Read { answer, .. }) = world.end(ask) else { panic!("{id}: {:?}", world.end(ask)) };
-        let Ok(Answer::Value(value)) = Answer::decode(answer.clone()) else { panic!("{answer:?}") };
-        value
+        drawn(world, 2, 1, true, Span::millis(500))
     };
     members.iter().map(|id| value(*id)).collect()
 }

@@ -1,8 +1,8 @@
 //! The cluster falls in two: the majority goes on, the minority refuses, and what anybody was told stands
 //! after the cut has healed. Of two halves the one with the highest id goes on, and never both.
 
-use super::{FAILURE, formed};
-use ftq_core::machine::list::{Answer, Command, Question};
+use super::{FAILURE, draw, drawn, formed};
+
 use ftq_core::time::Span;
 use ftq_tests::checkers::history::End;
 use ftq_tests::clients::Load;
@@ -66,18 +66,10 @@ fn fall_apart(members: u8, losers: &[u8]) {
     world.join_islands();
     world.agree(HEALED);
     // The call that had left its origin may have been done; the refused one may not.
-    let value = counter(&mut world, 4);
+    let value = drawn(&mut world, 4, 99, false, Span::secs(1));
     assert!([10, 11].contains(&value), "{losers:?} against {winners:?}: {value}");
 }
 
 fn call(world: &mut World, client: usize, amount: u64) -> usize {
-    world.call(client, Command::Add { counter: 99, amount }, Span::secs(2))
-}
-
-fn counter(world: &mut World, client: usize) -> u64 {
-    let ask = world.ask(client, Question::Counter(99), false, Span::secs(2));
-    world.run_for(Span::secs(1));
-    let Some(End::Read { answer, .. }) = world.end(ask) else { panic!("{:?}", world.end(ask)) };
-    let Ok(Answer::Value(value)) = Answer::decode(answer.clone()) else { panic!("{answer:?}") };
-    value
+    world.call(client, draw(99, amount), Span::secs(2))
 }

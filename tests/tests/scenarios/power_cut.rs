@@ -1,9 +1,11 @@
 //! The power of the whole cluster is cut, at any point: everything that was answered is there afterwards,
 //! and nobody whose disk kept what it synced has become a learner.
 
-use super::formed;
-use ftq_core::machine::list::{Answer, Command, Question};
+use super::{drawn, formed};
+use ftq_core::machine::queues::{Answer, Command, decode_reply};
+
 use ftq_core::time::Span;
+use ftq_tests::calls::label;
 use ftq_tests::checkers::history::{End, What};
 use ftq_tests::clients::Load;
 use ftq_tests::world::{Setup, World};
@@ -77,33 +79,31 @@ fn loaded(mut world: World) -> World {
 }
 
 fn cut_and_look(world: &mut World) {
-    let answered = lengths_answered(world);
+    let answered = drawn_by_answers(world);
     world.power_cut_all();
     for client in 0..3 {
         world.stop_load(client);
     }
     world.start_all();
     world.agree(BACK);
-    for (list, length) in answered {
-        let ask = world.ask(3, Question::List(list), false, Span::secs(2));
-        world.run_for(Span::millis(500));
-        let Some(End::Read { answer, .. }) = world.end(ask) else { panic!("{:?}", world.end(ask)) };
-        let Ok(Answer::List { length: found, .. }) = Answer::decode(answer.clone()) else { panic!("{answer:?}") };
-        assert!(found >= length, "list {list} had {length} items by an answer, and has {found}");
+    for (sequence, last) in answered {
+        let drawn = drawn(world, 3, sequence, false, Span::millis(500));
+        assert!(drawn >= last, "of sequence {sequence} {last} were drawn by an answer, and {drawn} are");
     }
 }
 
-/// How long each list was by the answers that clients got.
-fn lengths_answered(world: &World) -> BTreeMap<u64, u64> {
-    let mut lengths = BTreeMap::new();
+/// How many numbers of each sequence were drawn by the answers that clients got.
+fn drawn_by_answers(world: &World) -> BTreeMap<u64, u64> {
+    let mut drawn = BTreeMap::new();
     for call in world.history().calls() {
         if let (What::Command(command), Some((_, End::Answered { answer, .. }))) = (&call.what, &call.returned)
-            && let (Ok(Command::Append { list, .. }), Ok(Answer::Length(length))) =
-                (Command::decode(command.clone()), Answer::decode(answer.clone()))
+            && let (Ok(Command::GetId { name, .. }), Ok(Answer::Ids { first, count })) =
+                (Command::decode(command), decode_reply(answer))
         {
-            let longest = lengths.entry(list).or_insert(length);
-            *longest = length.max(*longest);
+            let sequence = (0..).find(|sequence| label(*sequence) == name).expect("a sequence of the load");
+            let last = drawn.entry(sequence).or_insert(0);
+            *last = (first + count - 1).max(*last);
         }
     }
-    lengths
+    drawn
 }

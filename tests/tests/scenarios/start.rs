@@ -1,8 +1,9 @@
 //! Any start order, all at once or apart, and start-stop storms converge to one view; a cluster of one
 //! works at once.
 
+use super::draw;
 use ftq_core::chance::Chance;
-use ftq_core::machine::list::Command;
+
 use ftq_core::time::Span;
 use ftq_tests::checkers::history::End;
 use ftq_tests::world::Setup;
@@ -72,7 +73,7 @@ fn start_stop_storms() {
 #[test]
 fn a_cluster_of_one_works_at_once() {
     let mut world = Setup::cluster(1).delay(Span::micros(50)).build();
-    let call = world.call(0, Command::Add { counter: 1, amount: 5 }, Span::secs(1));
+    let call = world.call(0, draw(1, 5), Span::secs(1));
     world.run_for(Span::millis(10));
     assert!(matches!(world.end(call), Some(End::Answered { .. })), "{:?}", world.end(call));
 }

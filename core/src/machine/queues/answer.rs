@@ -9,7 +9,7 @@
 //! [4, [[position, item] …]]                   pop
 //! [5, position, item]                         top
 //! [6, ready, leased, delayed]                 size
-//! [7, first, count]                           getid
+//! [7, first, count]                           getid, and next, with no count
 //! [8, queues, sequences, items, memory-bytes, memory-bytes-max, rules, digest]    summary
 //! [9, [[position, token, deliveries, item] …]]                                    take
 //! [10, [[priority, position, deliveries, item] …]]                                browse
@@ -62,7 +62,7 @@ pub enum Answer {
     },
     /// How many items there are: to size.
     Size(Size),
-    /// Consecutive numbers of a sequence: to getid.
+    /// Consecutive numbers of a sequence: to getid; to next, none, and where they would begin.
     Ids {
         /// The first one.
         first: u64,

@@ -9,7 +9,7 @@
 //! [4, queue, count, wait-ms]            pop             [5, queue, priority, position, count] browse
 //! [5, name, count]                      getid           [6, queue]                           statistics
 //! [6, queue, count, lease-ms, wait-ms]  take            [7, queue, count]                    list
-//! [7, queue, [receipt …]]               ack
+//! [7, queue, [receipt …]]               ack             [8, name]                            next
 //! [8, queue, [receipt …], delay-ms]     nack
 //! [9, queue, [receipt …], lease-ms]     touch
 //! [10, queue, items, bytes, deliveries, dead-letters, key-window-ms]   configure
@@ -180,6 +180,11 @@ pub enum Question {
         /// The most queues.
         count: u64,
     },
+    /// Which number of a sequence would be drawn next?
+    Next {
+        /// The sequence.
+        name: Label,
+    },
 }
 
 const CREATE: u64 = 1;
@@ -304,6 +309,7 @@ const SUMMARY: u64 = 4;
 const BROWSE: u64 = 5;
 const STATISTICS: u64 = 6;
 const LIST: u64 = 7;
+const NEXT: u64 = 8;
 
 impl Question {
     /// Its bytes.
@@ -319,6 +325,7 @@ impl Question {
             }
             Question::Statistics { queue } => w.array(2).uint(STATISTICS).uint(queue.0),
             Question::List { after, count } => w.array(3).uint(LIST).uint(after.0).uint(*count),
+            Question::Next { name } => w.array(2).uint(NEXT).text(name.as_str()),
         };
         w.into_bytes()
     }
@@ -342,6 +349,7 @@ impl Question {
             },
             (STATISTICS, 2) => Question::Statistics { queue: queue(&mut r)? },
             (LIST, 3) => Question::List { after: queue(&mut r)?, count: r.uint()? },
+            (NEXT, 2) => Question::Next { name: Label::unpack(&mut r)? },
             _ => return Err(Error::Malformed),
         };
         r.end()?;

@@ -170,6 +170,9 @@ impl Queues {
             }
             Question::Size { queue } => Ok(Answer::Size(self.queue(*queue)?.size())),
             Question::Summary => Ok(Answer::Summary(self.summary())),
+            Question::Next { name } => {
+                Ok(Answer::Ids { first: self.sequences.get(name).copied().unwrap_or(1), count: 0 })
+            }
             Question::Browse { queue, after, count } => {
                 Ok(Answer::Seen(self.queue(*queue)?.browse(*after, counted(*count)?)))
             }

@@ -208,3 +208,143 @@ fn a_snapshot_holds_sessions_and_machine() {
     assert_eq!(copy.sessions.len(), log.sessions.len());
     assert_eq!(copy.sessions.digest(), log.sessions.digest());
 }
+
+mod waits {
+    //! Commands that wait, and what sessions hold in a real machine.
+
+    use super::*;
+    use crate::machine::queues::{self, Limits as Room, PushOptions, QueueId, Queues, decode_reply};
+
+    struct Story {
+        sessions: Sessions<Queues>,
+        slot: u64,
+        clock: SlotClock,
+    }
+
+    impl Story {
+        fn new(limits: Limits) -> Story {
+            let machine = Queues::new(Room::default());
+            let mut story = Story { sessions: Sessions::with_limits(machine, limits), slot: 0, clock: SlotClock(0) };
+            let label = queues::Label::parse(b"a").unwrap();
+            let opener = story.open(200);
+            story.call(opener, 1, 0, &queues::Command::Create { label });
+            story.apply(&Request::Close { session: opener });
+            story
+        }
+
+        fn apply(&mut self, request: &Request) -> Applied {
+            let mut bytes = Vec::new();
+            request.encode(&mut bytes);
+            self.slot += 1;
+            self.sessions.advance(Slot(self.slot), self.clock);
+            self.sessions.apply(Place { slot: self.slot, position: 0 }, &Bytes::from(bytes))
+        }
+
+        fn open(&mut self, nonce: u8) -> SessionId {
+            let Applied::Opened { session, .. } = self.apply(&Request::Open { nonce: [nonce; 16] }) else {
+                panic!("an opening opens");
+            };
+            session
+        }
+
+        fn call(&mut self, session: SessionId, number: u64, floor: u64, command: &queues::Command) -> Applied {
+            self.apply(&Request::Call { session, number, floor, command: command.encode() })
+        }
+
+        fn push(&mut self, session: SessionId, number: u64) -> Applied {
+            let items = vec![Bytes::from_static(b"x")];
+            let options = PushOptions::default();
+            self.call(session, number, number - 1, &queues::Command::Push { queue: QueueId(1), items, options })
+        }
+    }
+
+    const WAIT: queues::Command = queues::Command::Pop { queue: QueueId(1), count: 1, wait_ms: 60_000 };
+
+    /// RULES L12: a copy of what waits waits with it, and what it gets is kept, with the place where it came.
+    #[test]
+    fn a_retry_of_what_waits_gets_the_answer_that_comes() {
+        let mut story = Story::new(Limits::default());
+        let (waits, pushes) = (story.open(1), story.open(2));
+        let waiting = |repeated| Applied::Waiting { session: waits, number: 1, repeated };
+        assert_eq!(story.call(waits, 1, 0, &WAIT), waiting(false));
+        assert_eq!(story.call(waits, 1, 0, &WAIT), waiting(true));
+        assert_eq!(story.sessions.lookup(waits, 1), Some(Standing::Waiting));
+        let pieces = story.sessions.snapshot();
+        story.sessions.restore(&pieces).unwrap();
+        story.push(pushes, 1);
+        let place = Place { slot: story.slot, position: 0 };
+        let Some(Applied::Answered { session, number: 1, outcome: Outcome::Done(answer), place: at, .. }) =
+            story.sessions.completed()
+        else {
+            panic!("who waited is answered");
+        };
+        assert_eq!((session, at), (waits, place));
+        assert!(matches!(decode_reply(&answer), Ok(queues::Answer::Popped(items)) if items.len() == 1));
+        assert_eq!(story.sessions.completed(), None);
+        let again = story.call(waits, 1, 0, &WAIT);
+        let outcome = Outcome::Done(answer);
+        assert_eq!(again, Applied::Answered { session: waits, number: 1, place, outcome, repeated: true });
+    }
+
+    /// Who has given up gets nothing any more: the item stays for the next.
+    #[test]
+    fn what_is_settled_waits_no_more() {
+        let mut story = Story::new(Limits::default());
+        let (waits, pushes) = (story.open(1), story.open(2));
+        story.call(waits, 1, 0, &WAIT);
+        story.call(waits, 2, 1, &queues::Command::Purge { queue: QueueId(1) });
+        story.push(pushes, 1);
+        assert_eq!(story.sessions.completed(), None);
+        let pop = queues::Command::Pop { queue: QueueId(1), count: 1, wait_ms: 0 };
+        let Applied::Answered { outcome: Outcome::Done(answer), .. } = story.call(pushes, 2, 1, &pop) else {
+            panic!("an answer");
+        };
+        assert!(decode_reply(&answer).is_ok());
+    }
+
+    /// A session that expires is told that its wait is over; what it had leased goes to who waits, unless he
+    /// has expired in the same slot.
+    #[test]
+    fn a_session_that_ends_gives_back_what_it_holds() {
+        let mut story = Story::new(Limits { expiry: Span::secs(10), ..Limits::default() });
+        let (holds, waits) = (story.open(1), story.open(2));
+        story.push(holds, 1);
+        let take = queues::Command::Take { queue: QueueId(1), count: 1, lease_ms: 60_000, wait_ms: 0 };
+        story.call(holds, 2, 1, &take);
+        story.call(waits, 1, 0, &WAIT);
+        story.clock = SlotClock(9_000_000);
+        let later = story.open(3);
+        story.call(later, 1, 0, &WAIT);
+        story.clock = SlotClock(10_000_000);
+        story.sessions.advance(Slot(story.slot + 1), story.clock);
+        let mut completed = core::iter::from_fn(|| story.sessions.completed());
+        let told = completed.next();
+        assert!(
+            matches!(told, Some(Applied::Answered { session, outcome: Outcome::NoSession, .. }) if session == waits)
+        );
+        let given = completed.next();
+        assert!(
+            matches!(given, Some(Applied::Answered { session, outcome: Outcome::Done(_), .. }) if session == later)
+        );
+        assert_eq!(completed.next(), None);
+        assert_eq!(story.sessions.len(), 1);
+    }
+
+    /// The longest idle goes, but never one with a request under way; if all have one, nobody comes in.
+    #[test]
+    fn a_session_with_a_request_under_way_is_not_evicted() {
+        let mut story = Story::new(Limits { sessions_max: 2, ..Limits::default() });
+        let waits = story.open(1);
+        story.call(waits, 1, 0, &WAIT);
+        story.clock = SlotClock(1);
+        let idle = story.open(2);
+        let third = story.open(3);
+        assert!(story.sessions.is_open(waits) && story.sessions.is_open(third) && !story.sessions.is_open(idle));
+        // Number 1 is still to come: its client is at work.
+        story.call(third, 2, 0, &queues::Command::Purge { queue: QueueId(1) });
+        assert_eq!(story.apply(&Request::Open { nonce: [4; 16] }), Applied::Full { nonce: [4; 16] });
+        assert_eq!(story.apply(&Request::Close { session: third }), Applied::Closed { session: third });
+        assert_eq!(story.apply(&Request::Close { session: third }), Applied::Closed { session: third });
+        story.open(4);
+    }
+}

@@ -1,12 +1,15 @@
-//! What the log means, said as naively as possible: it forgets nothing, so it can also say what was true
-//! after any slot.
+//! What the log means, said as naively as possible: sessions around the naive machine. It forgets no answer,
+//! and remembers what could be seen of each queue after which slot, so it can also say what was true then.
 
 pub mod queues;
+pub mod shown;
 
+use self::queues::Naive;
+use self::shown::Shown;
 use bytes::Bytes;
 use ftq_core::ids::Slot;
-use ftq_core::machine::Place;
-use ftq_core::machine::list::{ALARM_MS_MAX, ALARMS_MAX, Answer, Command, Question};
+use ftq_core::machine::queues::{Command, Limits, Reply, encode_reply};
+use ftq_core::machine::{Place, Ticket};
 use ftq_core::session::message::{Request, SessionId};
 use ftq_core::session::table::WINDOW;
 use ftq_core::time::{SlotClock, Span};
@@ -22,13 +25,11 @@ pub enum Execution {
     Opened,
     /// It was executed.
     Done {
-        /// Its session.
-        session: SessionId,
-        /// Its number.
-        number: u64,
         /// Its command.
         command: Bytes,
     },
+    /// It was executed, and waits for its answer.
+    Waiting,
     /// It had been executed before.
     Repeated,
     /// It is at or below what its client has confirmed.
@@ -41,10 +42,10 @@ pub enum Execution {
     Closed,
 }
 
-/// A request that was executed.
+/// A request that was executed and has its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done {
-    /// Where.
+    /// Where it got its answer.
     pub place: Place,
     /// What.
     pub command: Bytes,
@@ -59,130 +60,79 @@ struct Session {
     gone: bool,
 }
 
-/// The state, and all that it ever was.
-#[derive(Clone, Debug, Default)]
+/// The state, and all that could ever be seen of it.
+#[derive(Clone, Debug)]
 pub struct Reference {
     clock: SlotClock,
+    machine: Naive,
     sessions: BTreeMap<SessionId, Session>,
     nonces: BTreeMap<[u8; 16], SessionId>,
     done: BTreeMap<(SessionId, u64), Done>,
+    waiting: BTreeMap<(SessionId, u64), Bytes>,
     commands: BTreeSet<Bytes>,
-    /// What each list, each counter and the alarms showed, from which slot on.
-    lists: BTreeMap<u64, Shown<(u64, Option<Bytes>)>>,
-    counters: BTreeMap<u64, Shown<u64>>,
-    alarms_shown: Shown<(u64, u64)>,
-    alarms: Vec<SlotClock>,
+    answered: Vec<(SessionId, u64)>,
+    shown: Shown,
 }
 
-/// What something showed from which slot on.
-type Shown<T> = Vec<(u64, T)>;
-
 impl Reference {
+    /// Nothing has happened, under these limits.
+    pub fn new(limits: Limits) -> Reference {
+        Reference {
+            clock: SlotClock(0),
+            machine: Naive::new(limits),
+            sessions: BTreeMap::new(),
+            nonces: BTreeMap::new(),
+            done: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            commands: BTreeSet::new(),
+            answered: Vec::new(),
+            shown: Shown::default(),
+        }
+    }
+
     /// A slot begins.
     pub fn advance(&mut self, slot: Slot, clock: SlotClock) {
         self.clock = clock;
-        let pending = self.alarms.len();
-        self.alarms.retain(|at| *at > clock);
-        let fired = (pending - self.alarms.len()) as u64;
-        if fired > 0 {
-            self.show_alarms(slot.0, fired);
-        }
-        let expired = |session: &Session| session.used + EXPIRY <= clock;
-        self.sessions.values_mut().for_each(|session| session.gone |= expired(session));
+        self.machine.advance(clock);
+        let late = |session: &Session| !session.gone && session.used + EXPIRY <= clock;
+        let expired: Vec<_> = self.sessions.iter().filter(|(_, session)| late(session)).map(|(id, _)| *id).collect();
+        self.end(&expired);
+        self.machine.settle();
+        self.collect(Place { slot: slot.0, position: 0 });
     }
 
     /// A request is ordered.
     pub fn execute(&mut self, place: Place, request: &Request) -> Execution {
-        match request {
-            Request::Open { nonce } => {
-                let known = self.nonces.get(nonce).filter(|id| self.sessions.get(id).is_some_and(|s| !s.gone)).copied();
-                let id = known.unwrap_or(SessionId(place.slot << 16 | u64::from(place.position)));
-                self.nonces.insert(*nonce, id);
-                let session = self.sessions.entry(id).or_insert(Session { floor: 0, used: self.clock, gone: false });
-                session.used = self.clock;
-                Execution::Opened
-            }
+        let execution = match request {
+            Request::Open { nonce } => self.open(place, *nonce),
             Request::Close { session } => {
-                if let Some(session) = self.sessions.get_mut(session) {
-                    session.gone = true;
+                if self.has_session(*session) {
+                    self.end(&[*session]);
                 }
                 Execution::Closed
             }
-            Request::Call { session: id, number, floor, command } => {
-                let Some(session) = self.sessions.get_mut(id).filter(|session| !session.gone) else {
-                    return Execution::NoSession;
-                };
-                session.used = self.clock;
-                session.floor = session.floor.max(*floor);
-                if *number <= session.floor {
-                    Execution::Settled
-                } else if self.done.contains_key(&(*id, *number)) {
-                    Execution::Repeated
-                } else if *number > session.floor + WINDOW {
-                    Execution::AheadOfWindow
-                } else {
-                    let answer = self.apply(place, command);
-                    if !matches!(Command::decode(command.clone()), Ok(Command::Alarm { .. })) {
-                        self.commands.insert(command.clone());
-                    }
-                    self.done.insert((*id, *number), Done { place, command: command.clone(), answer });
-                    Execution::Done { session: *id, number: *number, command: command.clone() }
-                }
-            }
-        }
+            Request::Call { session, number, floor, command } => self.call(place, *session, *number, *floor, command),
+        };
+        self.collect(place);
+        execution
     }
 
-    fn apply(&mut self, place: Place, command: &Bytes) -> Bytes {
-        encoded(&match Command::decode(command.clone()) {
-            Ok(Command::Append { list, item }) => {
-                let shown = self.lists.entry(list).or_default();
-                let length = shown.last().map_or(0, |(_, (length, _))| *length) + 1;
-                shown.push((place.slot, (length, Some(item))));
-                Answer::Length(length)
-            }
-            Ok(Command::Add { counter, amount }) => {
-                let shown = self.counters.entry(counter).or_default();
-                let value = shown.last().map_or(0, |(_, value)| *value).wrapping_add(amount);
-                shown.push((place.slot, value));
-                Answer::Value(value)
-            }
-            Ok(Command::Alarm { after_ms }) => self.set_alarm(place, after_ms),
-            Err(_) => Answer::Malformed,
-        })
-    }
-
-    fn set_alarm(&mut self, place: Place, after_ms: u64) -> Answer {
-        let at = self.clock + Span::millis(after_ms);
-        let moments: BTreeSet<&SlotClock> = self.alarms.iter().chain([&at]).collect();
-        if after_ms > ALARM_MS_MAX || moments.len() > ALARMS_MAX {
-            return Answer::Refused;
-        }
-        self.alarms.push(at);
-        self.show_alarms(place.slot, 0);
-        Answer::Alarm(at)
-    }
-
-    fn show_alarms(&mut self, slot: u64, fired: u64) {
-        let before = self.alarms_shown.last().map_or(0, |(_, (fired, _))| *fired);
-        self.alarms_shown.push((slot, (before + fired, self.alarms.len() as u64)));
+    /// All requests of a slot are executed.
+    pub fn end_slot(&mut self) {
+        self.shown.look(&self.machine);
     }
 
     /// What a question's answer was after a slot.
     pub fn answer_at(&self, slot: u64, question: &Bytes) -> Option<Bytes> {
-        Some(encoded(&match Question::decode(question.clone()).ok()? {
-            Question::List(list) => {
-                let (length, last) = at(self.lists.get(&list), slot).unwrap_or_default();
-                Answer::List { length, last }
-            }
-            Question::Counter(counter) => Answer::Value(at(self.counters.get(&counter), slot).unwrap_or_default()),
-            Question::Alarms => {
-                let (fired, pending) = at(Some(&self.alarms_shown), slot).unwrap_or_default();
-                Answer::Alarms { fired, pending }
-            }
-        }))
+        self.shown.answer_at(slot, question).map(|reply| encoded(&reply))
     }
 
-    /// A request that was executed.
+    /// The requests that have got their answers since this was asked last.
+    pub fn take_answered(&mut self) -> Vec<(SessionId, u64)> {
+        std::mem::take(&mut self.answered)
+    }
+
+    /// A request that was executed and answered.
     pub fn done(&self, session: SessionId, number: u64) -> Option<&Done> {
         self.done.get(&(session, number))
     }
@@ -201,17 +151,85 @@ impl Reference {
     pub fn holds(&self, command: &Bytes) -> bool {
         self.commands.contains(command)
     }
+
+    fn open(&mut self, place: Place, nonce: [u8; 16]) -> Execution {
+        let known = self.nonces.get(&nonce).filter(|id| self.has_session(**id)).copied();
+        let id = known.unwrap_or(SessionId(place.slot << 16 | u64::from(place.position)));
+        self.nonces.insert(nonce, id);
+        let session = self.sessions.entry(id).or_insert(Session { floor: 0, used: self.clock, gone: false });
+        session.used = self.clock;
+        Execution::Opened
+    }
+
+    fn call(&mut self, place: Place, id: SessionId, number: u64, floor: u64, command: &Bytes) -> Execution {
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.gone) else {
+            return Execution::NoSession;
+        };
+        session.used = self.clock;
+        session.floor = session.floor.max(floor);
+        let floor = session.floor;
+        for number in self.waiting.range((id, 0)..=(id, floor)).map(|((_, number), _)| *number).collect::<Vec<_>>() {
+            self.waiting.remove(&(id, number));
+            self.machine.abandon(Ticket { session: id, number });
+        }
+        if number <= floor {
+            return Execution::Settled;
+        }
+        if self.done.contains_key(&(id, number)) || self.waiting.contains_key(&(id, number)) {
+            return Execution::Repeated;
+        }
+        if number > floor + WINDOW {
+            return Execution::AheadOfWindow;
+        }
+        if is_unique(command) {
+            self.commands.insert(command.clone());
+        }
+        let reply = match Command::decode(command) {
+            Ok(command) => self.machine.execute(Ticket { session: id, number }, &command),
+            Err(error) => Some(Err(error)),
+        };
+        let Some(reply) = reply else {
+            self.waiting.insert((id, number), command.clone());
+            return Execution::Waiting;
+        };
+        self.answer(place, (id, number), command.clone(), &reply);
+        Execution::Done { command: command.clone() }
+    }
+
+    /// Sessions are gone for good.
+    fn end(&mut self, gone: &[SessionId]) {
+        self.waiting.retain(|(session, _), _| !gone.contains(session));
+        for (id, session) in &mut self.sessions {
+            session.gone |= gone.contains(id);
+        }
+        self.machine.end_sessions(gone);
+    }
+
+    /// Those who had waited are answered.
+    fn collect(&mut self, place: Place) {
+        for (Ticket { session, number }, reply) in self.machine.completed() {
+            let command = self.waiting.remove(&(session, number)).expect("somebody who waits");
+            self.answer(place, (session, number), command, &reply);
+        }
+    }
+
+    fn answer(&mut self, place: Place, name: (SessionId, u64), command: Bytes, reply: &Reply) {
+        self.answered.push(name);
+        self.done.insert(name, Done { place, command, answer: encoded(reply) });
+    }
 }
 
-/// What was shown after a slot.
-fn at<T: Clone>(shown: Option<&Shown<T>>, slot: u64) -> Option<T> {
-    let shown = shown?;
-    let upto = shown.partition_point(|(from, _)| *from <= slot);
-    shown[..upto].last().map(|(_, value)| value.clone())
+/// Whether no other command is like this one: pushes of clients here are of items that are alone of their kind.
+pub fn is_unique(command: &Bytes) -> bool {
+    match Command::decode(command) {
+        Ok(Command::Push { .. }) => true,
+        Ok(Command::Steps(steps)) => steps.iter().any(|step| matches!(step, Command::Push { .. })),
+        Ok(_) | Err(_) => false,
+    }
 }
 
-fn encoded(answer: &Answer) -> Bytes {
+fn encoded(reply: &Reply) -> Bytes {
     let mut bytes = Vec::new();
-    answer.encode(&mut bytes);
+    encode_reply(reply, &mut bytes);
     bytes.into()
 }

@@ -207,6 +207,9 @@ impl Naive {
                 rules: 2,
                 digest: ftq_core::ids::Digest::default(),
             })),
+            Question::Next { name } => {
+                Ok(Answer::Ids { first: self.sequences.get(name).map_or(1, |last| last + 1), count: 0 })
+            }
             Question::Browse { queue, after, count } => {
                 let queue = self.find(*queue)?;
                 let count = counted(*count)?;
@@ -244,9 +247,19 @@ impl Naive {
         }
     }
 
-    /// All queues that there are.
-    pub fn queues(&self) -> impl Iterator<Item = QueueId> {
-        self.queues.keys().copied()
+    /// All queues that there are, with their labels.
+    pub fn queues(&self) -> impl Iterator<Item = (QueueId, &Label)> {
+        self.queues.iter().map(|(id, queue)| (*id, &queue.label))
+    }
+
+    /// All sequences that there are, with their last numbers.
+    pub fn sequences(&self) -> impl Iterator<Item = (&Label, u64)> {
+        self.sequences.iter().map(|(name, last)| (name, *last))
+    }
+
+    /// The clock of the slot that is applied.
+    pub fn clock(&self) -> SlotClock {
+        self.clock
     }
 
     /// When something is due.

@@ -135,3 +135,220 @@ fn labels_are_text_without_control_characters() {
         assert_eq!(Label::parse(bad), Err(Error::BadLabel));
     }
 }
+
+/// A machine with a queue of some items, each of one byte, and a session that asks.
+struct Story {
+    machine: Queues,
+    asked: u64,
+    ms: u64,
+}
+
+impl Story {
+    fn new(items: &[u8]) -> Story {
+        let mut story = Story { machine: machine(), asked: 0, ms: 0 };
+        items.iter().for_each(|item| drop(story.run(1, push(1, &[*item])).expect("it is done")));
+        story
+    }
+
+    /// A session asks; nothing if it waits.
+    fn ask(&mut self, session: u64, command: Command) -> Option<Reply> {
+        self.asked += 1;
+        self.machine.execute(Ticket { session: SessionId(session), number: self.asked }, command)
+    }
+
+    fn run(&mut self, session: u64, command: Command) -> Reply {
+        self.ask(session, command).expect("it does not wait")
+    }
+
+    /// Takes one item.
+    fn take(&mut self, session: u64, lease_ms: u64) -> (Receipt, u64, u8) {
+        let take = Command::Take { queue: QueueId(1), count: 1, lease_ms, wait_ms: 0 };
+        match self.run(session, take) {
+            Ok(Answer::Taken(taken)) => (taken[0].receipt, taken[0].deliveries, taken[0].item[0]),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// So much time passes.
+    fn pass(&mut self, ms: u64) {
+        self.ms += ms;
+        self.machine.advance(Slot(self.ms), SlotClock(self.ms * 1_000));
+        self.machine.settle();
+    }
+
+    /// Who was answered after a wait, and how.
+    fn completed(&mut self) -> Option<(u64, Reply)> {
+        let done = self.machine.completed()?;
+        Some((done.ticket.session.0, decode_reply(&Bytes::from(done.answer))))
+    }
+
+    fn size(&self, queue: u64) -> (u64, u64, u64) {
+        match self.machine.answer(&Question::Size { queue: QueueId(queue) }) {
+            Ok(Answer::Size(size)) => (size.ready, size.leased, size.delayed),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn settle(receipt: Receipt) -> (Command, Command) {
+    let (queue, receipts) = (QueueId(1), Vec::from([receipt]));
+    (Command::Ack { queue, receipts: receipts.clone() }, Command::Nack { queue, receipts, delay_ms: 0 })
+}
+
+/// What comes back stands where it stood, with a receipt that has grown; the old one is good for nothing.
+#[test]
+fn an_item_that_comes_back_keeps_its_place() {
+    let mut story = Story::new(b"abc");
+    let (first, _, a) = story.take(1, 100);
+    let (second, _, b) = story.take(2, 1_000);
+    assert_eq!((a, b), (b'a', b'b'));
+    assert_eq!(story.machine.deadline(), Some(SlotClock(100_000)));
+    story.pass(99);
+    assert_eq!(story.size(1), (1, 2, 0));
+    story.pass(1);
+    let (again, deliveries, item) = story.take(2, 1_000);
+    assert_eq!((deliveries, item), (2, b'a'));
+    assert!(again.position == first.position && again.token > second.token);
+    assert_eq!(story.run(1, settle(first).0), Err(Error::NoSuchLease));
+    assert_eq!(story.run(2, settle(again).0), Ok(Answer::Done { count: 1 }));
+    assert_eq!(story.run(2, settle(again).0), Err(Error::NoSuchLease), "it is gone");
+    assert_eq!(story.run(2, settle(second).1), Ok(Answer::Done { count: 1 }));
+    assert_eq!(story.take(1, 1).2, b'b');
+    assert_eq!(story.take(1, 1).2, b'c');
+}
+
+/// With too many deliveries it is among the dead letters in the same slot, and who waits there has it.
+#[test]
+fn a_dead_letter_moves_at_once_and_can_be_sent_back() {
+    let mut story = Story::new(b"a");
+    let dead = story.run(1, Command::Create { label: label("dead") });
+    assert_eq!(dead, Ok(Answer::Queue(QueueId(2))));
+    let settings = Settings { deliveries_max: Some(2), dead_letters: Some(QueueId(2)), ..Settings::default() };
+    story.run(1, Command::Configure { queue: QueueId(1), settings }).expect("a setting");
+    for _ in 0..2 {
+        let (receipt, _, _) = story.take(1, 10);
+        story.run(1, settle(receipt).1).expect("a lease");
+    }
+    assert_eq!((story.size(1), story.size(2)), ((0, 0, 0), (1, 0, 0)));
+    let items = story.machine.summary().items;
+    assert_eq!(story.run(1, Command::SendBack { queue: QueueId(2), count: 9 }), Ok(Answer::Done { count: 1 }));
+    assert_eq!((story.size(1), story.size(2), items), ((1, 0, 0), (0, 0, 0), 1));
+    let wait = Command::Pop { queue: QueueId(2), count: 1, wait_ms: 1_000 };
+    assert_eq!(story.ask(7, wait), None);
+    for _ in 0..2 {
+        story.take(1, 10);
+        story.pass(10);
+    }
+    assert_eq!(story.completed(), Some((7, Ok(Answer::Popped([(2, Bytes::from("a"))].into())))));
+    assert_eq!(reborn(&story.machine).summary().items, 0);
+}
+
+/// The first to ask is the first to get; destroying the queue tells the rest.
+#[test]
+fn who_waits_is_served_in_the_order_of_asking() {
+    let mut story = Story::new(b"");
+    let wait = |wait_ms| Command::Pop { queue: QueueId(1), count: 1, wait_ms };
+    assert_eq!(story.run(1, wait(WAIT_MS_MAX + 1)), Err(Error::BadOption));
+    for session in 1..=5 {
+        assert_eq!(story.ask(session, wait(1_000 * session)), None);
+    }
+    story.machine = reborn(&story.machine);
+    story.pass(1_000);
+    assert_eq!(story.completed(), Some((1, Err(Error::Empty))));
+    story.machine.abandon(Ticket { session: SessionId(2), number: 3 });
+    story.run(9, many(1, ["x", "y"].map(Bytes::from).into())).expect("room");
+    assert_eq!(story.completed().map(|(session, _)| session), Some(3));
+    assert_eq!(story.completed().map(|(session, _)| session), Some(4));
+    assert_eq!(story.completed(), None);
+    story.run(9, Command::Destroy { queue: QueueId(1) }).expect("there");
+    assert_eq!(story.completed(), Some((5, Err(Error::NoSuchQueue))));
+    assert_eq!(story.machine.deadline(), None);
+}
+
+/// A session that ends gives back at once what it holds, and gets nothing any more.
+#[test]
+fn a_session_that_ends_holds_nothing() {
+    let mut story = Story::new(b"ab");
+    story.take(1, 60_000);
+    story.take(2, 60_000);
+    let wait = Command::Pop { queue: QueueId(1), count: 2, wait_ms: 60_000 };
+    assert_eq!(story.ask(1, wait.clone()), None);
+    assert_eq!(story.ask(3, wait), None);
+    story.machine.end_sessions(&[SessionId(2), SessionId(1)]);
+    let both = [(1, Bytes::from("a")), (2, Bytes::from("b"))];
+    let got: Vec<_> = core::iter::from_fn(|| story.completed()).collect();
+    assert_eq!(got, [(3, Ok(Answer::Popped(both[1..].to_vec())))], "what came back first is given at once");
+    assert_eq!(story.size(1), (1, 0, 0));
+    assert_eq!(story.run(1, pop(1, 1)), Ok(Answer::Popped(both[..1].to_vec())));
+}
+
+/// An ack here and a push there are one: neither is done without the other.
+#[test]
+fn steps_are_done_all_or_none() {
+    let mut story = Story::new(b"a");
+    let (receipt, _, _) = story.take(1, 100);
+    let getid = |count| Command::GetId { name: label("n"), count };
+    let steps = |last| Command::Steps([settle(receipt).0, push(1, b"b"), getid(2), last].into());
+    let before = story.machine.digest();
+    for (last, error) in [
+        (settle(receipt).1, Error::NoSuchLease),
+        (getid(NUMBER_MAX - 1), Error::NumberExhausted),
+        (push(9, b"c"), Error::NoSuchQueue),
+        (pop(1, 1), Error::NotAStep),
+    ] {
+        assert_eq!(story.run(1, steps(last)), Err(error));
+        assert_eq!(story.machine.digest(), before);
+    }
+    let answers = [
+        Answer::Done { count: 1 },
+        Answer::Pushed { first: 2, count: 1 },
+        Answer::Ids { first: 1, count: 2 },
+        Answer::Ids { first: 3, count: 1 },
+    ];
+    assert_eq!(story.run(1, steps(getid(1))), Ok(Answer::Steps(answers.into())));
+    assert_eq!(story.size(1), (1, 0, 0));
+}
+
+/// Two versions of the rules: the same commands, other answers, and a switch between two slots.
+#[test]
+fn rules_are_switched_by_the_log() {
+    let steps = Command::Steps([Command::GetId { name: label("n"), count: 1 }].into());
+    let mut machine = Queues::under(Rules::FIRST, Limits::default());
+    let newer = Queues::new(Limits::default());
+    assert_ne!(machine.digest(), newer.digest(), "replicas under other rules differ at once");
+    assert_eq!(machine.run(steps.clone()), Err(Error::NotInRules));
+    let mut copy = reborn(&machine);
+    assert_eq!(copy.run(steps.clone()), Err(Error::NotInRules), "a snapshot holds the version");
+    assert_eq!(machine.switch_rules(3), Err(UnknownRules(3)));
+    assert_eq!(machine.digest(), copy.digest());
+    assert_eq!(machine.switch_rules(2), Ok(()));
+    assert_eq!(machine.switch_rules(1), Ok(()), "a switch that comes late changes nothing");
+    assert_eq!(machine.summary().rules, 2);
+    assert!(machine.run(steps).is_ok());
+    let mut pieces = machine.snapshot();
+    let mut head = pieces[0].to_vec();
+    head[1] = 3;
+    pieces[0] = Bytes::from(head);
+    assert_eq!(copy.restore(&pieces), Err(Malformed), "the state of rules that this build does not know");
+}
+
+/// After a backup was restored, nothing is given that was given since it was made.
+#[test]
+fn a_restored_backup_gives_nothing_again() {
+    let mut story = Story::new(b"ab");
+    let getid = |name: &str, count| Command::GetId { name: label(name), count };
+    story.run(1, getid("n", 5)).expect("room");
+    story.run(1, getid("end", NUMBER_MAX - 10)).expect("room");
+    let token = story.take(1, 100).0.token;
+    let mut restored = reborn(&story.machine);
+    restored.raise(RESTORE_STEP);
+    assert_eq!(restored.run(getid("n", 1)), Ok(Answer::Ids { first: 6 + RESTORE_STEP, count: 1 }));
+    assert_eq!(restored.run(getid("end", 1)), Err(Error::NumberExhausted), "it can't be raised so far");
+    assert_eq!(restored.run(Command::Create { label: label("a") }), Ok(Answer::Queue(QueueId(1))));
+    let created = restored.run(Command::Create { label: label("new") });
+    assert_eq!(created, Ok(Answer::Queue(QueueId(2 + RESTORE_STEP))));
+    let take = Command::Take { queue: QueueId(1), count: 1, lease_ms: 1, wait_ms: 0 };
+    let Ok(Answer::Taken(taken)) = restored.run(take) else { panic!("an item") };
+    assert_eq!(taken[0].receipt.token, token + 1 + RESTORE_STEP);
+    assert_eq!(reborn(&restored).digest(), restored.digest());
+}

@@ -95,6 +95,7 @@ fn questions() -> Vec<(Question, &'static str)> {
         (Question::Browse { queue, after: (4, 9), count: 2 }, "9505cd012c040902"),
         (Question::Statistics { queue }, "9206cd012c"),
         (Question::List { after: queue, count: 2 }, "9307cd012c02"),
+        (Question::Next { name: label("ab") }, "9208a26162"),
     ]
     .into()
 }

@@ -1,0 +1,121 @@
+//! What a work queue is for, by the library on real replicas: leases, waits, dead letters, keys, steps, integers.
+
+use super::cluster;
+use ftq_client::{Answer, Blocking, Command, Error, Label, No, PushOptions, QueueId, Settings, Size};
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(200);
+
+#[test]
+fn one_replica_does_the_work() {
+    let cluster = cluster(1);
+    work(&cluster.blocking(), &cluster.blocking());
+}
+
+#[test]
+fn three_replicas_do_the_work() {
+    let cluster = cluster(3);
+    work(&cluster.blocking(), &cluster.blocking());
+}
+
+fn work(client: &Blocking, other: &Blocking) {
+    let queue = client.create("work").expect("create");
+    leases(client, queue);
+    waits(client, other, queue);
+    options(client, queue);
+    dead_letters(client, queue);
+    integers(client);
+    // What a client holds goes back when it closes its session.
+    client.push(queue, ["held"]).expect("push");
+    other.take(queue, 1, LONG, Duration::ZERO).expect("take");
+    assert_eq!(client.size(queue), Ok(0));
+    other.close().expect("close");
+    assert_eq!(client.pop(queue).as_deref(), Ok(&b"held"[..]));
+    assert_eq!(client.destroy(queue), Ok(0));
+}
+
+fn leases(client: &Blocking, queue: QueueId) {
+    client.push(queue, ["a", "b"]).expect("push");
+    let taken = client.take(queue, 5, LONG, Duration::ZERO).expect("take");
+    let [a, b] = [taken[0].receipt, taken[1].receipt];
+    assert!(a.token < b.token && taken[0].deliveries == 1 && taken[0].item == "a");
+    assert_eq!(client.sizes(queue), Ok(Size { ready: 0, leased: 2, delayed: 0 }));
+    client.touch(queue, [a], LONG).expect("touch");
+    client.nack(queue, [a], Duration::ZERO).expect("nack");
+    assert_eq!(client.ack(queue, [a]), Err(Error::No(No::NoSuchLease)));
+    let again = client.take(queue, 1, LONG, Duration::ZERO).expect("take");
+    assert!(again[0].deliveries == 2 && again[0].item == "a" && again[0].receipt.token > b.token);
+    let ack = Command::Ack { queue, receipts: vec![again[0].receipt, b] };
+    let push = Command::Push { queue, items: vec!["c".into()], options: PushOptions::default() };
+    let answers = client.steps(vec![ack.clone(), push.clone()]).expect("steps");
+    assert_eq!(answers, [Answer::Done { count: 2 }, Answer::Pushed { first: 3, count: 1 }]);
+    assert_eq!(client.steps(vec![push, ack]), Err(Error::No(No::NoSuchLease)));
+    assert_eq!(client.pop(queue).as_deref(), Ok(&b"c"[..]));
+    assert_eq!(client.size(queue), Ok(0), "nothing was pushed by steps of which one failed");
+}
+
+/// One waits, another one pushes; and one waits in vain.
+fn waits(client: &Blocking, other: &Blocking, queue: QueueId) {
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| client.pop_many(queue, 1, LONG));
+        while other.statistics(queue).expect("statistics").waiting == 0 {
+            std::thread::yield_now();
+        }
+        other.push(queue, ["at last"]).expect("push");
+        let popped = waiting.join().expect("it ends").expect("an item");
+        assert_eq!(popped[0].1, "at last");
+    });
+    assert_eq!(client.take(queue, 1, LONG, SHORT), Err(Error::No(No::Empty)));
+}
+
+fn options(client: &Blocking, queue: QueueId) {
+    let key = |text: &str| Label::parse(text.as_bytes()).ok();
+    let last = PushOptions { priority: 7, key: key("once"), ..PushOptions::default() };
+    let position = client.push_with(queue, ["last"], last.clone()).expect("push");
+    assert_eq!(client.push_with(queue, ["again"], last), Ok(position), "the key is known");
+    client.push_with(queue, ["later"], PushOptions { delay_ms: 3_600_000, ..PushOptions::default() }).expect("push");
+    client.push_with(queue, ["gone"], PushOptions { ttl_ms: Some(1), ..PushOptions::default() }).expect("push");
+    client.push(queue, ["first"]).expect("push");
+    while client.statistics(queue).expect("statistics").totals.expired == 0 {
+        std::thread::yield_now();
+    }
+    let seen = client.browse(queue, (0, 0), 10).expect("browse");
+    assert_eq!(seen.iter().map(|seen| seen.item.as_ref()).collect::<Vec<_>>(), [b"first".as_slice(), b"last"]);
+    client.pause(queue).expect("pause");
+    assert_eq!(client.pop(queue), Err(Error::No(No::Paused)));
+    client.resume(queue).expect("resume");
+    assert_eq!(client.purge(queue), Ok(3));
+    assert_eq!(client.list(QueueId(0), 10), Ok(vec![(queue, "work".to_owned())]));
+}
+
+fn dead_letters(client: &Blocking, queue: QueueId) {
+    let dead = client.create("dead").expect("create");
+    let settings =
+        Settings { deliveries_max: Some(1), dead_letters: Some(dead), items_max: Some(1), ..Settings::default() };
+    client.configure(queue, settings).expect("configure");
+    client.push(queue, ["bad"]).expect("push");
+    assert_eq!(client.push(queue, ["over"]), Err(Error::No(No::QueueFull)));
+    let taken = client.take(queue, 1, SHORT, Duration::ZERO).expect("take");
+    while client.size(dead) != Ok(1) {
+        std::thread::yield_now();
+    }
+    assert_eq!(client.ack(queue, [taken[0].receipt]), Err(Error::No(No::NoSuchLease)), "its lease ran out");
+    assert_eq!(client.send_back(dead, 10), Ok(1));
+    assert_eq!(client.pop(queue).as_deref(), Ok(&b"bad"[..]));
+    client.configure(queue, Settings::default()).expect("configure");
+    client.destroy(dead).expect("destroy");
+}
+
+fn integers(client: &Blocking) {
+    assert_eq!(client.id_or_minus_one("integers"), Ok(-1));
+    let queue = client.create("integers").expect("create");
+    assert_eq!(client.id_or_minus_one("integers"), Ok(i64::try_from(queue.0).expect("a small id")));
+    for integer in [i64::MIN, -1, 0, 1, i64::MAX] {
+        client.push_integer(queue, integer).expect("push");
+        assert_eq!(client.pop_integer(queue), Ok(integer));
+    }
+    client.push(queue, ["text"]).expect("push");
+    assert_eq!(client.pop_integer(queue), Err(Error::NotAnInteger));
+    client.destroy(queue).expect("destroy");
+}
