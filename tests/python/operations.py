@@ -106,6 +106,7 @@ def settings(q, queue, other):
 def the_rest(q, queue, other, admin):
     same(q.do(5, "invoice", 1), [7, 1, 1])
     same(q.do(5, "invoice", 10), [7, 2, 10])
+    same(q.ask(8, "invoice"), [7, 12, 0])
     same(q.ask(7, 0, 10), [12, [[queue, "letters"], [other, "parcels"]]])
     same(q.ask(4)[:4], [8, 2, 2, 1])
     if admin:
