@@ -348,7 +348,7 @@ impl Port {
 pub fn needed(message: &ClientMessage) -> Role {
     match message {
         ClientMessage::Read { .. } => Role::Read,
-        ClientMessage::Call { command, .. } if Command::is_administrative(command) => Role::Admin,
+        ClientMessage::Call { command, .. } if Command::is_for_operators(command) => Role::Admin,
         ClientMessage::Open { .. } | ClientMessage::Call { .. } | ClientMessage::Close { .. } => Role::Write,
     }
 }

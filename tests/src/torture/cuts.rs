@@ -2,11 +2,13 @@
 
 use super::bed::{Bed, Kind};
 use super::story::Story;
+use crate::process::CEILING;
 use ftq_core::chance::Chance;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -79,6 +81,10 @@ pub fn cuts(plan: &Plan) -> Result<Toll, String> {
         let life = Duration::from_millis(chance.below(plan.life_ms));
         let store = bed.on(&mut chance);
         let victim = Victim::start(plan, &store, chance.draw(), u64::MAX);
+        // Opening takes as long as the disk likes: most lives begin after it, the others catch it.
+        if chance.below(4) > 0 {
+            victim.wait_until_opened();
+        }
         pause(life);
         toll.cuts += 1;
         let openings = story.openings;
@@ -100,6 +106,7 @@ pub fn cuts(plan: &Plan) -> Result<Toll, String> {
 /// A process at work on a store.
 struct Victim {
     process: Child,
+    opened: Receiver<()>,
     said: JoinHandle<Vec<String>>,
     complained: JoinHandle<String>,
 }
@@ -118,14 +125,29 @@ impl Victim {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
         let out = BufReader::new(process.stdout.take().expect("it is piped"));
         let mut err = process.stderr.take().expect("it is piped");
-        let said = std::thread::spawn(move || out.lines().map_while(Result::ok).collect::<Vec<String>>());
+        let (has_opened, opened) = channel();
+        let said = std::thread::spawn(move || {
+            let lines = out.lines().map_while(Result::ok);
+            let lines = lines.inspect(|line| {
+                if line.starts_with("opened") {
+                    // Nobody waits for it in every life.
+                    let _ = has_opened.send(());
+                }
+            });
+            lines.collect::<Vec<String>>()
+        });
         let complained = std::thread::spawn(move || {
             let mut text = String::new();
             // What can't be read was not said.
             let _ = err.read_to_string(&mut text);
             text
         });
-        Victim { process, said, complained }
+        Victim { process, opened, said, complained }
+    }
+
+    /// Waits until it has opened the store; not for ever, and not if it has ended.
+    fn wait_until_opened(&self) {
+        let _ = self.opened.recv_timeout(CEILING);
     }
 
     /// Ends it, or waits for its end, and takes note of what it has said.
