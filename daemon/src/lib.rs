@@ -11,7 +11,6 @@
 
 mod arguments;
 mod client_port;
-mod clock;
 pub mod config;
 mod ending;
 mod greeting;

@@ -11,7 +11,6 @@
 //! | 4 | time | every turn, when it is due |
 
 use crate::client_port::ClientPort;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::ending::Ending;
 use crate::greeting;
@@ -21,6 +20,7 @@ use ftq_core::ids::BootId;
 use ftq_core::machine::queues::{Limits, Queues};
 use ftq_core::replica::{Event, Input, Options, Output, Replica};
 use ftq_core::time::Time;
+use ftq_net::clock::Clock;
 use ftq_net::keys::Keys;
 use ftq_net::peer::SEAL_BYTES;
 use ftq_storage::disk::{self, DiskStore};

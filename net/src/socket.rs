@@ -29,6 +29,9 @@ const DATAGRAM_LIMIT: usize = 65_536;
 /// What one burst may hold: the payload of the longest UDP packet over IPv4, which is shorter than over IPv6.
 const BURST_BYTES: usize = 65_507;
 
+/// Longer ones go out by themselves: to copy one into a burst costs more than a system call saves.
+const JOINED_BYTES: usize = 8 << 10;
+
 /// Receivers whose bursts wait for the flush; one more, and all go out.
 const BURSTS_MAX: usize = 32;
 
@@ -142,7 +145,18 @@ impl Socket {
     pub fn send(&mut self, datagram: &[u8], path: Path) {
         let segments_max = self.state.max_gso_segments() as u64;
         let open = &mut self.bursts[..self.open];
-        if let Some(place) = open.iter().position(|burst| burst.path == path) {
+        let place = open.iter().position(|burst| burst.path == path);
+        if datagram.len() > JOINED_BYTES {
+            // What was sent before leaves before.
+            if let Some(place) = place {
+                self.ship(place);
+                self.open -= 1;
+                self.bursts.swap(place, self.open);
+            }
+            let sent = hand_over(&self.state, &self.io, path, datagram, None);
+            return self.counters.count(1, sent);
+        }
+        if let Some(place) = place {
             if open[place].takes(datagram, segments_max) {
                 open[place].add(datagram);
                 return;
@@ -202,18 +216,29 @@ impl Socket {
 
     fn ship(&mut self, place: usize) {
         let burst = &self.bursts[place];
-        let transmit = Transmit {
-            destination: burst.path.remote,
-            ecn: None,
-            contents: &burst.bytes,
-            segment_size: (burst.count > 1).then_some(burst.segment),
-            src_ip: burst.path.local,
-        };
-        self.counters.send_calls += 1;
-        match self.state.try_send(UdpSockRef::from(&self.io), &transmit) {
-            Ok(()) => self.counters.sent += burst.count,
-            Err(_) => self.counters.lost += burst.count,
-        }
+        let segment = (burst.count > 1).then_some(burst.segment);
+        let sent = hand_over(&self.state, &self.io, burst.path, &burst.bytes, segment);
+        self.counters.count(burst.count, sent);
+    }
+}
+
+/// Hands datagrams of one size, or one datagram, to the system; whether it took them.
+fn hand_over(
+    state: &UdpSocketState,
+    io: &Async<UdpSocket>,
+    path: Path,
+    contents: &[u8],
+    segment_size: Option<usize>,
+) -> bool {
+    let Path { remote, local } = path;
+    let transmit = Transmit { destination: remote, ecn: None, contents, segment_size, src_ip: local };
+    state.try_send(UdpSockRef::from(io), &transmit).is_ok()
+}
+
+impl Counters {
+    fn count(&mut self, datagrams: u64, sent: bool) {
+        self.send_calls += 1;
+        *(if sent { &mut self.sent } else { &mut self.lost }) += datagrams;
     }
 }
 

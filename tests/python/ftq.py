@@ -270,6 +270,11 @@ class Client:
         self.session = None
         raise Expired(outcome)
 
+    def close(self):
+        """Closes the session; the next command opens another one."""
+        session, self.session = self.session, None
+        self.ask((4, session), lambda wait: [4, session, wait])
+
     def question(self, question, local=False):
         """The answer to a question."""
         nonce = random.getrandbits(64)
@@ -294,7 +299,8 @@ class Client:
                 pause = min(2 * pause, 1.0)
             for server, answer in self.receive(min(due, deadline) - time.monotonic()):
                 kind = answer[0]
-                if kind in (1, 3) and (kind, answer[1]) == name or kind == 2 and (2, *answer[1:3]) == name:
+                names = {1: (1, answer[1]), 2: (2, *answer[1:3]), 3: (3, answer[1]), 8: (4, answer[1])}
+                if names.get(kind) == name:
                     if kind == 2 and answer[5][0] == 3:
                         continue
                     self.lines[server].forget(name)

@@ -18,6 +18,7 @@ pub mod clients;
 pub mod clock;
 pub mod counts;
 pub mod faults;
+pub mod fuzz;
 pub mod network;
 pub mod node;
 pub mod process;

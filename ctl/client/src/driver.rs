@@ -2,7 +2,6 @@
 //!
 //! Always: a call that was taken ends, with an answer or with an error, at its deadline at the latest.
 
-use crate::clock::Clock;
 use crate::error::Error;
 use crate::options::Options;
 use async_channel::{Receiver, Sender};
@@ -15,6 +14,7 @@ use ftq_core::session::message::{ClientMessage, Refusal};
 use ftq_core::time::Time;
 use ftq_net::CLIENT_DATAGRAM_LOOPBACK;
 use ftq_net::client::Line;
+use ftq_net::clock::Clock;
 use ftq_net::socket::{Path, Socket};
 use futures_lite::future;
 use std::collections::BTreeMap;

@@ -22,7 +22,6 @@
 //! ```
 
 mod blocking;
-mod clock;
 mod driver;
 mod error;
 mod integers;

@@ -22,6 +22,7 @@ use super::{decode_request, encode_answer, name_of_answer, name_of_request};
 use crate::keys::{ClientKey, Role, Secret, expand};
 use crate::socket::Path;
 use bytes::Bytes;
+use ftq_core::machine::queues::Command;
 use ftq_core::replica::ClientId;
 use ftq_core::session::message::{ClientMessage, Refusal, ServerMessage};
 use ftq_core::time::{Span, Time};
@@ -347,6 +348,7 @@ impl Port {
 pub fn needed(message: &ClientMessage) -> Role {
     match message {
         ClientMessage::Read { .. } => Role::Read,
+        ClientMessage::Call { command, .. } if Command::is_for_operators(command) => Role::Admin,
         ClientMessage::Open { .. } | ClientMessage::Call { .. } | ClientMessage::Close { .. } => Role::Write,
     }
 }

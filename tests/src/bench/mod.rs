@@ -4,6 +4,8 @@
 pub mod bare;
 pub mod cluster;
 pub mod machine;
+pub mod network;
 pub mod service;
 pub mod store;
 pub mod usage;
+pub mod wire;

@@ -15,12 +15,18 @@ pub(super) const WARM_UP: Duration = Duration::from_secs(1);
 
 /// Measures with so many pushes under way.
 pub fn measure(program: &Path, outstanding: usize) -> Run {
+    measure_from(program, outstanding, || ())
+}
+
+/// The same; `begins` is called when the measured time does.
+pub fn measure_from(program: &Path, outstanding: usize, begins: impl FnOnce()) -> Run {
     let cluster = Cluster::started(program, 3);
     let window = u64::try_from(outstanding).expect("a small number");
     let client = Client::open(Options { window, ..cluster.options() }).expect("a client");
     let processes: Vec<u32> = cluster.members().filter_map(|member| cluster.process(member)).collect();
     push_for(&client, outstanding, WARM_UP);
     let before = cpu_seconds(&processes);
+    begins();
     let clock = Ticks::start();
     let latencies = push_for(&client, outstanding, MEASURED);
     Run::new(latencies, clock.passed(), cpu_seconds(&processes) - before)

@@ -39,7 +39,8 @@ impl Run {
         self.cpu_seconds * 1e6 / self.count()
     }
 
-    fn count(&self) -> f64 {
+    /// How many operations.
+    pub fn count(&self) -> f64 {
         u32::try_from(self.latencies.len()).map_or(f64::INFINITY, f64::from)
     }
 }

@@ -1,6 +1,7 @@
 //! The programs as they are run: real processes, real sockets, a real disk.
 
 mod configurations;
+mod hostile;
 mod keys;
 mod kills;
 mod operations;

@@ -20,7 +20,7 @@ fn run(script: &str, arguments: &[String]) {
 fn every_operation(size: u8, sealed: bool, loss: &str) {
     let plain = if sealed { "off" } else { "admin" };
     let mut cluster = Cluster::configured(program(), size, &format!("client-plain = \"{plain}\""));
-    let key = cluster.client_key("python", "write");
+    let key = cluster.client_key("python", "admin");
     cluster.start_all();
     let mut arguments: Vec<String> = cluster.servers().iter().map(ToString::to_string).collect();
     arguments.extend(["--loss".to_owned(), loss.to_owned()]);

@@ -204,6 +204,13 @@ const STEPS: u64 = 14;
 const LIMIT: u64 = 15;
 
 impl Command {
+    /// Whether these bytes are of a command that changes how the cluster behaves for everybody, and so is for
+    /// its operators.
+    pub fn is_for_operators(bytes: &Bytes) -> bool {
+        let mut r = Unpacker::new(bytes.clone());
+        matches!(r.array(FIELDS_MAX), Ok(fields) if fields > 0) && r.uint() == Ok(LIMIT)
+    }
+
     /// Its bytes.
     pub fn encode(&self) -> Bytes {
         let mut w = Packer::new();

@@ -5,6 +5,7 @@ use crate::client::{Count, HELLO_BYTES_MIN, Line, Options, Port};
 use crate::keys::{ClientKey, Role, Secret};
 use crate::socket::Path;
 use bytes::Bytes;
+use ftq_core::machine::queues::{Command, Limits};
 use ftq_core::replica::ClientId;
 use ftq_core::session::message::{ClientMessage, Refusal, RequestName, ServerMessage, SessionId};
 use ftq_core::time::{Span, Time};
@@ -159,6 +160,20 @@ fn what_is_above_the_role_is_refused_in_so_many_words() {
         assert_eq!(talk.heard.len(), 1, "reading is allowed");
         assert_eq!(talk.port.of(Count::RefusedRole), 1);
     }
+}
+
+/// The limits of the cluster are for its operators.
+#[test]
+fn a_writer_is_no_operator() {
+    let limits = Limits::default();
+    let command = Command::Limit(limits).encode();
+    let limit = ClientMessage::Call { session: SessionId(1), number: 1, floor: 0, wait_ms: 5, command };
+    let mut talk = Talk::new(line("app"), port(1), HERE);
+    talk.say(&limit);
+    assert!(talk.heard.is_empty() && talk.port.of(Count::RefusedRole) == 1);
+    let mut talk = Talk::new(Line::plain(1_400), port(1), "127.0.0.1:4000");
+    talk.say(&limit);
+    assert_eq!(talk.heard.len(), 1, "plain is admin here");
 }
 
 /// Before an address has sent back its cookie, it is sent no more than came from there, whatever is said.

@@ -1,32 +1,32 @@
-//! The client's clock: microseconds since it was opened.
+//! The one clock of a process that speaks: microseconds since it was started, which never run backwards.
 
 use ftq_core::time::Time;
 use std::time::{Duration, Instant};
 
 /// A monotonic clock.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub struct Clock {
     started: Instant,
 }
 
 impl Clock {
     /// A clock that stands at zero.
-    pub(crate) fn start() -> Clock {
+    pub fn start() -> Clock {
         Clock { started: instant() }
     }
 
     /// What it says.
-    pub(crate) fn now(&self) -> Time {
+    pub fn now(&self) -> Time {
         micros(instant().duration_since(self.started))
     }
 
     /// The moment after `wait`.
-    pub(crate) fn after(&self, wait: Duration) -> Time {
+    pub fn after(&self, wait: Duration) -> Time {
         Time(self.now().0.saturating_add(micros(wait).0))
     }
 
     /// The system's name for a moment; none for one that never comes.
-    pub(crate) fn instant(&self, time: Time) -> Option<Instant> {
+    pub fn instant(&self, time: Time) -> Option<Instant> {
         self.started.checked_add(Duration::from_micros(time.0)).filter(|_| time < Time::NEVER)
     }
 }
@@ -35,7 +35,7 @@ fn micros(length: Duration) -> Time {
     Time(u64::try_from(length.as_micros()).unwrap_or(u64::MAX))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the client's driver is where time comes in")]
+#[expect(clippy::disallowed_methods, reason = "the shells, daemon and client, take their time from here")]
 fn instant() -> Instant {
     Instant::now()
 }
