@@ -26,12 +26,16 @@ use crate::machine::{Completion, Machine, Place, Progress, Ticket, UnknownRules,
 use crate::time::{SlotClock, Span};
 use crate::wire::{Malformed, Reader, Writer};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec;
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// How many bytes of answers that go out share one allocation.
 const SLAB_BYTES: usize = 16 << 10;
+
+/// One session of so many begins a new stretch of the sessions in a snapshot.
+const SESSIONS_IN_STRETCH: u64 = 64;
 
 /// What bounds the sessions. A part of the rules: the same on all replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,14 +251,17 @@ impl<M: Machine> Sessions<M> {
 
     fn call(&mut self, id: SessionId, number: u64, floor: u64, command: &Bytes) -> Applied {
         let place = self.place;
-        let answered = |place, outcome, repeated| Applied::Answered { session: id, number, place, outcome, repeated };
+        let answered = |place, outcome, repeated| answered_as(id, number, place, outcome, repeated);
         self.chain_event(Event::Called, place, [id.0, number, floor]);
         let Some(session) = self.sessions.get_mut(&id) else {
             return answered(place, Outcome::NoSession, false);
         };
         session.seen = self.clock;
         let before = session.answers.bytes();
-        session.answers.raise_floor(floor, |number| self.machine.abandon(Ticket { session: id, number }));
+        session.answers.raise_floor(floor, |number| {
+            self.machine.abandon(Ticket { session: id, number });
+            self.completed.push_back(answered_as(id, number, place, Outcome::Settled, false));
+        });
         self.bytes -= before - session.answers.bytes();
         if number <= session.answers.floor() {
             return answered(place, Outcome::Settled, false);
@@ -301,7 +308,7 @@ impl<M: Machine> Sessions<M> {
             let before = session.answers.bytes();
             session.answers.keep(number, Kept { place, answer });
             self.bytes += session.answers.bytes() - before;
-            self.completed.push_back(Applied::Answered { session: id, number, place, outcome, repeated: false });
+            self.completed.push_back(answered_as(id, number, place, outcome, false));
             self.make_room(id);
         }
     }
@@ -365,8 +372,7 @@ impl<M: Machine> Sessions<M> {
             self.nonces.remove(&session.nonce);
             self.idle.remove(&(session.listed, *id));
             for number in session.answers.waiting() {
-                let (session, outcome) = (*id, Outcome::NoSession);
-                self.completed.push_back(Applied::Answered { session, number, place, outcome, repeated: false });
+                self.completed.push_back(answered_as(*id, number, place, Outcome::NoSession, false));
             }
         }
         self.machine.end_sessions(ids);
@@ -390,7 +396,7 @@ impl<M: Machine> Sessions<M> {
         let own = pieces.first().and_then(|first| first.first_chunk()).ok_or(Malformed)?;
         let own = usize::try_from(u32::from_le_bytes(*own)).map_err(|_| Malformed)?;
         let (own, machine) = pieces.split_at_checked(own).ok_or(Malformed)?;
-        let mut r = Reader::new(pieces::join(own)?);
+        let mut r = Reader::new(Bytes::from(own.concat()));
         let _: [u8; 4] = r.array()?;
         let clock = SlotClock(r.u64()?);
         let chain = r.digest()?.0;
@@ -413,18 +419,26 @@ impl<M: Machine> Sessions<M> {
         Ok(())
     }
 
-    /// The state, in pieces of at most 48 KiB: the sessions' own first, which say how many they are.
+    /// The state, in pieces of at most 48 KiB: the sessions' own first, which say how many they are. A store
+    /// keeps pieces by their bytes, so the sessions are cut into stretches where their ids say so, and not by
+    /// counting: what happens to one changes its stretch alone.
     pub fn snapshot(&self) -> Vec<Bytes> {
+        let mut all = vec![Bytes::new()];
         let mut w = Writer::new();
-        w.raw(&[0; 4]).u64(self.clock.0).digest(Digest(self.chain)).u64(self.sessions.len() as u64);
         for (id, session) in &self.sessions {
+            if xxh3_64(&id.0.to_le_bytes()).is_multiple_of(SESSIONS_IN_STRETCH) && !w.is_empty() {
+                all.extend(pieces::cut(core::mem::take(&mut w).into_vec()));
+            }
             w.u64(id.0).raw(&session.nonce).u64(session.seen.0);
             session.answers.encode(&mut w);
         }
-        let mut own = w.into_vec();
-        let count = own.len().div_ceil(pieces::PIECE_BYTES_MAX);
-        own[..4].copy_from_slice(&u32::try_from(count).expect("a state that fits memory").to_le_bytes());
-        let mut all = pieces::cut(own);
+        if !w.is_empty() {
+            all.extend(pieces::cut(w.into_vec()));
+        }
+        let own = u32::try_from(all.len()).expect("a state that fits memory");
+        let mut head = Writer::new();
+        head.raw(&own.to_le_bytes()).u64(self.clock.0).digest(Digest(self.chain)).u64(self.sessions.len() as u64);
+        all[0] = head.into_bytes();
         all.extend(self.machine.snapshot());
         all
     }
@@ -500,6 +514,10 @@ impl Applied {
             Applied::Closed { .. } | Applied::Full { .. } | Applied::Malformed => false,
         }
     }
+}
+
+fn answered_as(session: SessionId, number: u64, place: Place, outcome: Outcome, repeated: bool) -> Applied {
+    Applied::Answered { session, number, place, outcome, repeated }
 }
 
 /// An answer to give away. Short ones are cut from `slab`, so that they need no allocation each.

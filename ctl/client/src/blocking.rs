@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::options::Options;
 use crate::queues::Client;
+use crate::split::Split;
 use bytes::Bytes;
 use ftq_core::machine::queues::{
     Answer, Command, Delivery, Limits, PushOptions, QueueId, Receipt, Seen, Settings, Size, Statistics, Summary,
@@ -57,6 +58,15 @@ impl Blocking {
         options: PushOptions,
     ) -> Result<u64, Error> {
         block_on(self.client.push_with(queue, items, options))
+    }
+
+    /// See [`Client::push_split`].
+    pub fn push_split<T: Into<Bytes>>(
+        &self,
+        queue: QueueId,
+        items: impl IntoIterator<Item = T>,
+    ) -> Result<Vec<u64>, Split> {
+        block_on(self.client.push_split(queue, items))
     }
 
     /// See [`Client::pop_many`].

@@ -27,6 +27,7 @@ mod error;
 mod integers;
 mod options;
 mod queues;
+mod split;
 
 pub use blocking::Blocking;
 pub use bytes::Bytes;
@@ -39,3 +40,4 @@ pub use ftq_core::machine::queues::{
 pub use ftq_net::keys::{ClientKey, Role};
 pub use options::{Options, key};
 pub use queues::Client;
+pub use split::Split;

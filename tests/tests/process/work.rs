@@ -1,7 +1,7 @@
 //! What a work queue is for, by the library on real replicas: leases, waits, dead letters, keys, steps, integers.
 
 use super::cluster;
-use ftq_client::{Answer, Blocking, Command, Error, Label, No, PushOptions, QueueId, Settings, Size};
+use ftq_client::{Answer, Blocking, Command, Error, Label, Limits, No, PushOptions, QueueId, Settings, Size};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -33,6 +33,24 @@ fn work(client: &Blocking, other: &Blocking) {
     other.close().expect("close");
     assert_eq!(client.pop(queue).as_deref(), Ok(&b"held"[..]));
     assert_eq!(client.destroy(queue), Ok(0));
+    limits(client);
+}
+
+/// The limit of memory makes pushes fail, and nothing else; a push that is too large is split when asked.
+fn limits(client: &Blocking) {
+    let queue = client.create("large").expect("create");
+    let before = client.summary().expect("a summary").1;
+    let room = Limits { item_bytes_max: 1 << 20, memory_bytes_max: before.memory_bytes + 9_000_000 };
+    client.limit(room).expect("limit");
+    let large = vec![vec![7u8; 1_000_000]; 9];
+    assert!(matches!(client.push(queue, large.clone()), Err(Error::TooLarge { .. })));
+    let split = client.push_split(queue, large);
+    assert_eq!(split.map_err(|split| (split.pushed, split.error)), Err((8, Error::No(No::MemoryLimit))));
+    assert_eq!(client.push(queue, [vec![7; 1_000_000]]), Err(Error::No(No::MemoryLimit)));
+    assert_eq!(client.pop(queue).map(|item| item.len()), Ok(1_000_000));
+    assert_eq!(client.push_split(queue, [vec![7u8; 900_000], vec![8]]).map(|first| first.len()), Ok(1));
+    client.limit(Limits::default()).expect("limit");
+    client.destroy(queue).expect("destroy");
 }
 
 fn leases(client: &Blocking, queue: QueueId) {

@@ -28,9 +28,9 @@ pub const REQUEST_BYTES_MAX: usize = 8 << 20;
 /// The most items, receipts or steps in one request: it bounds what one command may cost all others.
 pub const BATCH_ITEMS_MAX: usize = 1 << 16;
 
-/// A pop, a take or a look at many stops before its items pass this: sessions keep answers until they are
-/// confirmed, and an answer has to fit into one datagram, or what it holds would be taken and never
-/// seen. One item is always given, whatever its size.
+/// A pop, a take or a look at many stops before its items pass this: sessions keep answers in memory and in
+/// snapshots until they are confirmed, and an answer of this length is one datagram on loopback. One item is
+/// always given, whatever its size.
 pub const POP_BYTES_MAX: usize = 48 << 10;
 
 /// What an item of an answer is charged beyond its bytes: its length, its position, its receipt and how

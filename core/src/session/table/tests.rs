@@ -178,6 +178,23 @@ fn what_makes_no_sense_changes_nothing_but_the_digest() {
     assert!(log.sessions.is_empty());
 }
 
+/// Whatever one of many sessions does, most pieces of a snapshot are those of the one before.
+#[test]
+fn a_snapshot_of_sessions_costs_what_changed() {
+    let mut log = Log::new(Limits::default());
+    let opened = |n: u16| Request::Open { nonce: core::array::from_fn(|at| n.to_le_bytes()[at % 2]) };
+    for n in 0..5_000 {
+        log.apply(&opened(n));
+    }
+    let before = log.sessions.snapshot();
+    assert!(before.len() > 50);
+    log.apply(&opened(700));
+    let after = log.sessions.snapshot();
+    let new = after.iter().filter(|piece| !before.contains(piece)).count();
+    // The head, the stretch of the session, and the machine's own.
+    assert!(new <= 3, "{new} of {} are new", after.len());
+}
+
 #[test]
 fn a_snapshot_holds_sessions_and_machine() {
     let limits = Limits { expiry: Span::secs(10), ..Limits::default() };
@@ -293,6 +310,9 @@ mod waits {
         let (waits, pushes) = (story.open(1), story.open(2));
         story.call(waits, 1, 0, &WAIT);
         story.call(waits, 2, 1, &queues::Command::Purge { queue: QueueId(1) });
+        let place = Place { slot: story.slot, position: 0 };
+        let settled = answered_as(waits, 1, place, Outcome::Settled, false);
+        assert_eq!(story.sessions.completed(), Some(settled), "whoever keeps a place for it is told");
         story.push(pushes, 1);
         assert_eq!(story.sessions.completed(), None);
         let pop = queues::Command::Pop { queue: QueueId(1), count: 1, wait_ms: 0 };
