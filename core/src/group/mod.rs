@@ -120,6 +120,9 @@ pub struct Group {
     /// Whose turns were slow when the last view ended for this replica.
     last_slow: MemberSet,
     alarm: Option<SlotClock>,
+    /// Whether somebody here waits for what others send, and the members where somebody does.
+    is_awaited: bool,
+    awaited_at: MemberSet,
     /// When ordering moved last, or nothing waited for it.
     progress_at: Time,
     /// Whose broadcast was asked for at once, for the sake of this slot.
@@ -196,6 +199,8 @@ impl Group {
             turns: Turns::default(),
             last_slow: MemberSet::EMPTY,
             alarm: None,
+            is_awaited: false,
+            awaited_at: MemberSet::EMPTY,
             progress_at: now,
             hastened: (Slot(0), MemberSet::EMPTY),
             to_append: Vec::new(),
@@ -255,6 +260,11 @@ impl Group {
         } else {
             Vec::new()
         }
+    }
+
+    /// Whether clients of this replica wait for what others send: then the others tell it at once how far they are.
+    pub fn set_awaited(&mut self, is_awaited: bool) {
+        self.is_awaited = is_awaited;
     }
 
     /// Something is due by the slot clock at this time, though nobody asks.

@@ -54,6 +54,7 @@ impl Group {
     pub fn trailer(&self, now: Time, w: &mut Writer) {
         let view = if self.active { self.epoch } else { 0 };
         w.u64(view).slot(self.durable).u64(self.clock.reading(now).0).u64(self.ordinal);
+        w.u8(u8::from(self.is_awaited));
     }
 
     /// The trailer of a packet of `from`, whose packet named `from_epoch`. Marks count only for the log
@@ -63,10 +64,10 @@ impl Group {
             return;
         }
         let mut r = Reader::new(trailer);
-        let mut read = || -> Result<(u64, Slot, SlotClock, u64), Malformed> {
-            Ok((r.u64()?, r.slot()?, SlotClock(r.u64()?), r.u64()?))
+        let mut read = || -> Result<(u64, Slot, SlotClock, u64, bool), Malformed> {
+            Ok((r.u64()?, r.slot()?, SlotClock(r.u64()?), r.u64()?, r.u8()? == 1))
         };
-        let Ok((view, durable, reading, ordinal)) = read() else { return self.refuse("malformed trailer") };
+        let Ok((view, durable, reading, ordinal, is_awaited)) = read() else { return self.refuse("malformed trailer") };
         let Some((boot, store)) = self.detector.peer(from).map(|peer| (peer.boot, peer.heartbeat.store)) else {
             return;
         };
@@ -80,6 +81,7 @@ impl Group {
         if boot != Some(participant.boot) {
             return;
         }
+        self.awaited_at = if is_awaited { self.awaited_at.with(from) } else { self.awaited_at.without(from) };
         self.ordering.installed.insert(from);
         self.ordering.mark(from, durable);
         self.clock.heard(from, reading);
@@ -289,10 +291,10 @@ impl Group {
         self.deliver_to_store(now);
     }
 
-    /// Tells the mark at once to those who wait for it: whose requests are in the slots that are durable
-    /// now (RULES P3). Everybody else hears it with the next packet.
+    /// Tells the mark at once to those who wait for it: whose requests are in the slots that are durable now
+    /// (RULES P3), and where somebody waits for what others send. Everybody else hears it with the next packet.
     fn nudge_origins(&mut self, before: Slot) {
-        let mut to = MemberSet::EMPTY;
+        let mut to = self.awaited_at;
         for record in self.log.from(before.next()).take_while(|record| record.slot <= self.durable) {
             if let Ok(requests) = content::requests(&record.content) {
                 to = requests.ranges().fold(to, |to, range| to.with(range.origin));

@@ -142,6 +142,11 @@ impl Clients {
         out.push_back(Output::Reply { client, message });
     }
 
+    /// Whether somebody here waits for what others may send.
+    pub(super) fn has_parked(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
     /// A command that had waited has ended: whoever is parked for it is told.
     pub(super) fn complete(&mut self, done: Applied, out: &mut VecDeque<Output>) {
         let Applied::Answered { session, number, place, outcome, .. } = done else { return };

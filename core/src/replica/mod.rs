@@ -416,6 +416,7 @@ impl<M: Machine> Replica<M> {
             self.out.push_back(Output::Event(Event::Applied { view, slot, digest, clock, content, state }));
         }
         self.group.set_alarm(self.machine.deadline());
+        self.group.set_awaited(self.clients.has_parked());
         applied
     }
 
