@@ -77,6 +77,12 @@ impl Group {
         electorate.admits(self.options.me, self.store) && (!electorate.is_founding() || may_found())
     }
 
+    /// Whether there is a state to look at, however old: not on a new disk, and not on one that has lost its
+    /// archive. What a blank replica knows of nothing is no stale answer but a wrong one.
+    pub fn has_state(&self) -> bool {
+        self.is_whole() && self.log.delivered() > Slot(0)
+    }
+
     /// Whether its log and its state are all here, so that it could take part in a view.
     pub fn is_whole(&self) -> bool {
         self.hollow.is_none()

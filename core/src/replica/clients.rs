@@ -255,7 +255,7 @@ impl<M: Machine> Replica<M> {
             ClientMessage::Close { session, wait_ms } => {
                 self.hold(now, client, RequestName::Close(session), wait_ms, &Request::Close { session });
             }
-            ClientMessage::Read { nonce, local: true, .. } if !self.group.is_whole() => {
+            ClientMessage::Read { nonce, local: true, .. } if !self.group.has_state() => {
                 self.refuse_client(client, RequestName::Read(nonce), Refusal::NoQuorum);
             }
             ClientMessage::Read { nonce, local: true, wait_ms: _, question } => {

@@ -3,8 +3,10 @@
 
 use super::formed;
 use ftq_core::ids::MemberId;
+use ftq_core::machine::queues::{Question, QueueId};
 use ftq_core::time::Span;
 use ftq_storage::memory::Mishap;
+use ftq_tests::checkers::history::End;
 use ftq_tests::clients::Load;
 use ftq_tests::counts::Count;
 use ftq_tests::world::{Setup, World};
@@ -42,6 +44,24 @@ fn s7_a_member_with_a_new_disk_is_readmitted_without_its_vote() {
             assert_eq!(world.counts().of(Count::Readmitted), 1);
         }
     }
+}
+
+/// Everybody else is down: it knows of nothing, and must not say that there is nothing.
+#[test]
+fn a_new_disk_answers_no_read() {
+    let mut world = busy(3);
+    world.power_cut_all();
+    world.new_disk(3);
+    world.start(3);
+    world.bind_client(1, &[3]);
+    let local = world.ask(1, Question::Statistics { queue: QueueId(1) }, true, Span::millis(300));
+    world.run_for(Span::secs(2));
+    assert!(matches!(world.end(local), Some(End::Refused | End::Unknown)), "{:?}", world.end(local));
+    [1, 2].into_iter().for_each(|id| world.start(id));
+    world.run_until(READMITTED, World::is_one_view_of_all).expect("it is back");
+    let local = world.ask(1, Question::Statistics { queue: QueueId(1) }, true, Span::millis(300));
+    world.run_for(Span::secs(1));
+    assert!(matches!(world.end(local), Some(End::Read { .. })), "{:?}", world.end(local));
 }
 
 /// In a cluster of two the higher member alone is the quorum: without it nobody can admit it.
