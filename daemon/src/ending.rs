@@ -25,7 +25,7 @@ pub enum Ending {
         /// What the system said.
         error: io::Error,
     },
-    /// The store can't be opened. Nothing was changed.
+    /// The store can't be opened. What was damaged may have been set aside; no data was removed.
     Store(OpenError),
     /// A look at a store has found something that must not be. Nothing was changed.
     Wrong {

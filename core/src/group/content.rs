@@ -1,7 +1,8 @@
 //! The bytes of a slot: which requests it orders, and their bodies.
 //!
 //! `count of ranges, { origin, first number, count }, { length, body }`. The bodies follow in the order
-//! of the ranges. A slot without ranges may hold a [`Notice`] instead. The same requests give the same bytes on every replica, so a digest stands for them.
+//! of the ranges. A slot without ranges may hold a [`Notice`](super::notice::Notice) instead. The same
+//! requests give the same bytes on every replica, so a digest stands for them.
 
 use crate::ids::{Ballot, ClusterId, Digest, MEMBERS_MAX, MemberId, Slot};
 use crate::time::SlotClock;

@@ -260,7 +260,7 @@ impl Group {
         }
         let install = joining.install.clone();
         let (keep, slots) = (joining.keep, joining.slots.clone());
-        // What is known to be committed is catch-up, on the disk before the install (DESIGN section 6).
+        // What is known to be committed is catch-up, on the disk before the install.
         let known = install.committed.max(self.log.committed());
         let caught_up: Vec<SlotRecord> = slots.iter().filter(|r| r.slot <= known).cloned().collect();
         let generation = self.generation;

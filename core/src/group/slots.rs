@@ -49,8 +49,8 @@ impl Group {
         invariants::group(self);
     }
 
-    /// The mark of this replica, for every packet: `view, durable, clock reading, ordinal`. The mark names its
-    /// view itself, whatever the packet that it rides on says (RULES S4).
+    /// The mark of this replica, for every packet: `view, durable, clock reading, ordinal, awaited`. The mark
+    /// names its view itself, whatever the packet that it rides on says (RULES S4).
     pub fn trailer(&self, now: Time, w: &mut Writer) {
         let view = if self.active { self.epoch } else { 0 };
         w.u64(view).slot(self.durable).u64(self.clock.reading(now).0).u64(self.ordinal);

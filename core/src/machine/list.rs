@@ -1,8 +1,9 @@
 //! A small machine for tests: numbered lists to append to, numbered counters to add to, and alarms.
 //!
-//! It serves the tests of sessions, which are about any machine: the queues have ones of their own. Every answer shows the state behind it (a list's new length, a counter's new value), so that a
-//! command that was executed twice, or not at all, shows in the next answer. Alarms fire by the slot
-//! clock alone, which makes the group order empty slots.
+//! It serves the tests of sessions, which are about any machine; the queues have tests of their own. Every
+//! answer shows the state behind it (a list's new length, a counter's new value), so that a command that was
+//! executed twice, or not at all, shows in the next answer. Alarms fire by the slot clock alone, which makes
+//! the group order empty slots.
 
 use super::{Machine, Place, Progress, Ticket, pieces};
 use crate::ids::{Digest, Slot};

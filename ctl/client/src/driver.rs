@@ -11,6 +11,7 @@ use ftq_core::machine::Place;
 use ftq_core::machine::queues::REQUEST_BYTES_MAX as COMMAND_BYTES_MAX;
 use ftq_core::session::client::{self, CallId, Client, Ended, Output};
 use ftq_core::session::message::{ClientMessage, Refusal};
+use ftq_core::session::table::WINDOW;
 use ftq_core::time::Time;
 use ftq_net::CLIENT_DATAGRAM_LOOPBACK;
 use ftq_net::client::Line;
@@ -103,8 +104,8 @@ pub(crate) fn start(options: Options) -> io::Result<Sender<Order>> {
         return Err(bad(format!("{server} is on another machine, so what it is told has to be sealed: give a key")));
     }
     let Some(first) = servers.first() else { return Err(bad("no server is given".to_owned())) };
-    if !(1..=1_024).contains(&window) {
-        return Err(bad("the window is 1 to 1,024".to_owned()));
+    if !(1..=WINDOW).contains(&window) {
+        return Err(bad(format!("the window is 1 to {WINDOW}")));
     }
     if let Some(other) = servers.iter().find(|server| server.is_ipv4() != first.is_ipv4()) {
         return Err(bad(format!("{first} and {other}: use IPv4 for all or IPv6 for all")));

@@ -78,7 +78,7 @@ pub(crate) struct Top {
     pub(crate) queue: QueueName,
 }
 
-/// Print how many items a queue has.
+/// Print how many items of a queue are ready.
 #[derive(Debug, FromArgs)]
 #[argh(subcommand, name = "size")]
 pub(crate) struct Size {

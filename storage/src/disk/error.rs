@@ -1,4 +1,4 @@
-//! Why a store could not be opened. Nothing in the directory was changed by a refusal.
+//! Why a store could not be opened. A refusal removes no data; the ballast may be gone.
 
 use ftq_core::ids::ClusterId;
 use std::fmt;

@@ -46,11 +46,14 @@ pub(super) enum State {
 }
 
 impl State {
-    const ALL: [(State, &str); 3] =
-        [(State::Creating, "creating"), (State::Ready, "ready"), (State::Rebuilding, "rebuilding")];
+    const ALL: [State; 3] = [State::Creating, State::Ready, State::Rebuilding];
 
     fn text(self) -> &'static str {
-        Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, text)| text)
+        match self {
+            State::Creating => "creating",
+            State::Ready => "ready",
+            State::Rebuilding => "rebuilding",
+        }
     }
 }
 
@@ -118,8 +121,10 @@ impl Identity {
         };
         let number = |text: &str| text.parse::<u64>().map_err(|_| damaged("a size is no number"));
         let state = field("state")?;
-        let (state, _) =
-            State::ALL.into_iter().find(|(_, text)| *text == state).ok_or_else(|| damaged("the state is unknown"))?;
+        let state = State::ALL
+            .into_iter()
+            .find(|known| known.text() == state)
+            .ok_or_else(|| damaged("the state is unknown"))?;
         let store = StoreId(id(field("store")?)?.ok_or_else(|| damaged("it names no store"))?);
         let configured = id(field("cluster")?)?.map(ClusterId);
         let anew = if format >= 2 { id(field("anew")?)? } else { None };

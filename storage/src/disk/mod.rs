@@ -1,4 +1,4 @@
-//! The store on a disk: a journal for what is accepted, sled for what is delivered (DESIGN.md section 6).
+//! The store on a disk: a journal for what is accepted, sled for what is delivered.
 //!
 //! ```text
 //!               ┌──────────── writer ──── journal  (one synced write per group)
@@ -7,8 +7,9 @@
 //! poll ◀────────┴──────┘ └─────── archive  (sled, in bulk)
 //! ```
 //!
-//! Always: what was reported as durable is there when the directory is opened again, or opening says
-//! why not. `submit`, `fetch` and `poll` never block. The directory belongs to one process at a time,
+//! Always: what was reported as durable is there when the directory is opened again, or
+//! [`Opened::condition`] says what is lost; a damaged part is set aside, never overwritten. `submit`, `fetch` and
+//! `poll` never block. The directory belongs to one process at a time,
 //! and a directory that ever was a store never counts as a new one.
 //!
 //! The formats are described in `FORMAT.md`.

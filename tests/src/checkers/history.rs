@@ -89,11 +89,6 @@ impl Call {
     pub fn is_local(&self) -> bool {
         matches!(self.what, What::Question { local: true, .. })
     }
-
-    /// Whether it was answered.
-    pub fn is_answered(&self) -> bool {
-        matches!(self.returned, Some((_, End::Answered { .. } | End::Read { .. })))
-    }
 }
 
 impl History {

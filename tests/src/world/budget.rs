@@ -1,4 +1,4 @@
-//! The fault budget (DESIGN section 8): the members that have forgotten nothing always form a quorum, of the
+//! The fault budget: the members that have forgotten nothing always form a quorum, of the
 //! configuration in force and of every one that may follow it.
 //!
 //! A store that was put back can be told from a whole one only by who has heard more of it. So it is put

@@ -26,11 +26,6 @@ impl World {
         &self.counts
     }
 
-    /// The text of a collected trace.
-    pub fn trace_text(&self) -> &str {
-        self.trace.text()
-    }
-
     /// The first invariant that did not hold.
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()

@@ -163,20 +163,6 @@ impl World {
         self.network.behaviour(at(from), at(to))
     }
 
-    /// A client and a member don't hear each other any more.
-    pub fn cut_client(&mut self, client: usize, member: u8) {
-        let client = Endpoint(self.nodes.len() + client);
-        self.network.cut(client, at(member), Time::NEVER);
-        self.network.cut(at(member), client, Time::NEVER);
-    }
-
-    /// A client and a member hear each other again.
-    pub fn mend_client(&mut self, client: usize, member: u8) {
-        let client = Endpoint(self.nodes.len() + client);
-        self.network.mend(client, at(member));
-        self.network.mend(at(member), client);
-    }
-
     /// A datagram arrives that the seal lets through, but that no replica has made.
     pub fn inject(&mut self, from: u8, to: u8, bytes: Bytes) {
         let datagram = self.network.forge(at(from), at(to), bytes);
@@ -241,12 +227,6 @@ impl World {
     pub fn slow_disk(&mut self, id: u8, times: u64) {
         let healthy = self.nodes[index(id)].faults;
         self.set_disk(id, Faults { slow: times, ..healthy });
-    }
-
-    /// The next sync of a member's disk fails.
-    pub fn fail_disk(&mut self, id: u8) {
-        let healthy = self.nodes[index(id)].faults;
-        self.set_disk(id, Faults { failing: true, ..healthy });
     }
 
     /// A member's disk behaves like this from now on.

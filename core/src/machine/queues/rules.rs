@@ -1,6 +1,6 @@
-//! Which version of the rules is in force. Builds that know several versions run side by side: all
-//! replicas switch at one and the same slot, when the log says so, and the group lets the log say so
-//! only once every member knows the version.
+//! Which version of the rules is in force. A machine begins under the newest that its build knows; one that was
+//! restored goes on under the version of its snapshot. `Machine::switch_rules` is for all replicas to switch at
+//! one and the same slot. Nothing orders such a slot so far.
 //!
 //! | version | what it adds |
 //! | --- | --- |

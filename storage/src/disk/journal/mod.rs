@@ -1,4 +1,4 @@
-//! The journal: what is accepted, durable with one synced write (DESIGN.md section 6).
+//! The journal: what is accepted, durable with one synced write.
 //!
 //! ```text
 //! | mark | mark |  … free … | oldest needed ▶ records ▶ newest | … free … |
