@@ -123,6 +123,18 @@ fn without_anything_it_is_still_no_new_store() {
     assert_eq!(reopened(directory.path()).condition, Condition::Forgetful);
 }
 
+/// The power was cut after the last of it was moved, and before another store was made in its place.
+#[test]
+fn a_store_set_aside_whole_is_no_new_one() {
+    let (directory, _) = prepared();
+    fs::create_dir(directory.path().join("set-aside-2026-11-24T15-03-12Z-store")).unwrap();
+    for name in ["sled", "journal", "identity"] {
+        let aside = directory.path().join("set-aside-2026-11-24T15-03-12Z-store").join(name);
+        fs::rename(directory.path().join(name), aside).unwrap();
+    }
+    assert_eq!(reopened(directory.path()).condition, Condition::Forgetful);
+}
+
 /// The name of what was set aside is taken away between the two steps.
 #[test]
 fn setting_aside_can_be_cut_short() {

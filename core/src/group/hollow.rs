@@ -8,10 +8,11 @@
 //! It answers Prepare, and others may have its tail. But it is no candidate for a view, answers no read and
 //! applies nothing above `base` until what lies below is rebuilt.
 
-use crate::ids::{ClusterId, Configuration, Digest, Slot};
+use crate::ids::{Digest, Slot};
 use crate::replica::Event;
 use crate::store::{Job, SlotRecord, Snapshot};
 use crate::time::Time;
+use alloc::vec::Vec;
 
 use super::Group;
 use super::log::Log;
@@ -27,9 +28,9 @@ pub(super) struct Hollow {
 }
 
 impl Hollow {
-    /// Nothing is rebuilt so far.
-    pub(super) fn new(cluster: ClusterId, founding: Configuration, base: Slot, digest: Digest) -> Hollow {
-        Hollow { base, digest, rebuilt: Log::new(cluster, founding), is_stranded: false }
+    /// So much is rebuilt so far: a rebuilding that was cut short goes on where it was.
+    pub(super) fn new(rebuilt: Log, base: Slot, digest: Digest) -> Hollow {
+        Hollow { base, digest, rebuilt, is_stranded: false }
     }
 }
 
@@ -42,8 +43,7 @@ impl Group {
     /// Committed slots that follow what is rebuilt.
     pub(super) fn rebuild(&mut self, now: Time, slots: &[SlotRecord]) {
         let Some(hollow) = &mut self.hollow else { return };
-        let slots: alloc::vec::Vec<SlotRecord> =
-            slots.iter().take_while(|record| record.slot <= hollow.base).cloned().collect();
+        let slots: Vec<SlotRecord> = slots.iter().take_while(|record| record.slot <= hollow.base).cloned().collect();
         let Some(last) = slots.last().map(|record| record.slot) else { return };
         slots.iter().for_each(|record| hollow.rebuilt.push(record.clone()));
         hollow.rebuilt.commit(last);

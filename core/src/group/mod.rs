@@ -406,24 +406,22 @@ impl Group {
 /// The log that a store holds, and what is lost of it.
 fn opened_log(options: &Options, founding: &Configuration, opened: &Opened) -> (Log, Option<Hollow>) {
     let mut log = Log::new(options.cluster, founding.clone());
+    if let Some(snapshot) = &opened.snapshot {
+        log.rebase(snapshot);
+    }
+    for record in &opened.delivered {
+        if record.slot > log.end() {
+            log.push(record.clone());
+        }
+    }
+    log.commit(log.end());
     let mut hollow = None;
-    match opened.condition {
-        Condition::Whole | Condition::Forgetful => {
-            if let Some(snapshot) = &opened.snapshot {
-                log.rebase(snapshot);
-            }
-            for record in &opened.delivered {
-                if record.slot > log.end() {
-                    log.push(record.clone());
-                }
-            }
-            log.commit(log.end());
-        }
-        Condition::Hollow { base, digest } => {
-            let configuration = opened.configuration.as_ref().unwrap_or(founding).clone();
-            log.rebase(&Snapshot { slot: base, digest, configuration, ..Snapshot::default() });
-            hollow = Some(Hollow::new(options.cluster, founding.clone(), base, digest));
-        }
+    if let Condition::Hollow { base, digest } = opened.condition {
+        // What is delivered is only what was rebuilt so far.
+        hollow = Some(Hollow::new(log, base, digest));
+        let configuration = opened.configuration.as_ref().unwrap_or(founding).clone();
+        log = Log::new(options.cluster, founding.clone());
+        log.rebase(&Snapshot { slot: base, digest, configuration, ..Snapshot::default() });
     }
     for record in &opened.tail {
         log.push(record.clone());

@@ -68,12 +68,13 @@ impl Channel {
 
     /// Time has passed.
     pub(super) fn tick(&mut self, now: Time) {
+        self.inbox.tick(now);
         self.outbox.tick(now);
     }
 
     /// When to tick.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.outbox.deadline()
+        [self.inbox.deadline(), self.outbox.deadline()].into_iter().flatten().min()
     }
 
     /// What it keeps of messages that are not complete, in bytes.

@@ -321,7 +321,7 @@ impl Inbox {
             let receipt = Receipt { transfer: *transfer, upto: *count, bits: Bytes::new() };
             return Ok(Taken { receipt: Some(receipt), message: None });
         }
-        self.parts.retain(|part| now.since(part.touched_at) < GIVE_UP);
+        self.tick(now);
         let place = match self.parts.iter().position(|part| part.transfer == piece.transfer) {
             Some(place) => place,
             None => self.begin(now, &piece),
@@ -345,6 +345,16 @@ impl Inbox {
             part.untold = 0;
         }
         Ok(Taken { receipt: owed.then(|| part.receipt()), message: None })
+    }
+
+    /// Time has passed: what nobody goes on with is given up.
+    pub(super) fn tick(&mut self, now: Time) {
+        self.parts.retain(|part| now.since(part.touched_at) < GIVE_UP);
+    }
+
+    /// When to tick.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.parts.iter().map(|part| part.touched_at + GIVE_UP).min()
     }
 
     /// What it keeps, in bytes.

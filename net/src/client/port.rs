@@ -194,7 +194,9 @@ impl Port {
     pub fn tick(&mut self, now: Time) {
         for client in std::mem::take(&mut self.timed) {
             if let Some(member) = self.channels.get_mut(&client) {
+                let before = member.channel.kept();
                 member.channel.tick(now);
+                self.kept = self.kept + member.channel.kept() - before;
                 self.pump(now, client);
             }
         }

@@ -11,6 +11,7 @@
 //! parts say. A store that has lost something never counts as a new one (RULES S12).
 
 use super::archive::{Archive, Bounds};
+use super::aside;
 use super::directory::Directory;
 use super::error::{OpenError, Part};
 use super::identity::{self, Identity, State, is_archive_name};
@@ -86,7 +87,12 @@ fn identify(directory: Arc<Directory>, options: &Options) -> Result<Register, Op
         Ok(Some(identity)) if identity.state == State::Creating => create(directory, identity)?,
         Ok(Some(identity)) => Register::write(directory, identity)?,
         Ok(None) if !parts(&directory)?.is_empty() => replace_all(directory, options, "it is missing")?,
-        Ok(None) => create(directory, Identity::draw(journal_bytes(options)?, None)?)?,
+        Ok(None) => {
+            // Whoever has set a store aside may have been cut short before the next one was made.
+            let forgetful = directory.names()?.iter().any(|name| name.starts_with(aside::PREFIX));
+            let identity = Identity::draw(journal_bytes(options)?, None)?;
+            create(directory, Identity { forgetful, ..identity })?
+        }
         Err(OpenError::Damaged { part: _, what }) => replace_all(directory, options, &what)?,
         Err(other) => return Err(other),
     };

@@ -48,6 +48,21 @@ pub(super) enum Trouble {
     Differs,
 }
 
+impl Trouble {
+    /// The same for the one who opens the store. A refusal of the system is no damage: nothing is set aside for it.
+    fn at(self, path: &Path) -> OpenError {
+        match self {
+            Trouble::Sync(error) => OpenError::io("sync", path)(error),
+            Trouble::Sled(sled::Error::Io(error)) if error.raw_os_error().is_some() => {
+                OpenError::io("read", path)(error)
+            }
+            Trouble::Sled(_) | Trouble::Damaged(_) | Trouble::Fresh(_) | Trouble::Differs => {
+                OpenError::damaged(Part::Archive, self.to_string())
+            }
+        }
+    }
+}
+
 impl From<sled::Error> for Trouble {
     fn from(error: sled::Error) -> Trouble {
         Trouble::Sled(error)
@@ -212,14 +227,8 @@ pub(super) enum Step {
 /// sled panics over damage that it does not expect; that must not take the process with it. A refusal of the
 /// system is no damage.
 fn checked_open<T>(path: &Path, read: impl FnOnce() -> Result<T, Trouble>) -> Result<T, OpenError> {
-    let damaged = |what: String| OpenError::damaged(Part::Archive, what);
     match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(Ok(read)) => Ok(read),
-        Ok(Err(Trouble::Sync(error))) => Err(OpenError::io("sync", path)(error)),
-        Ok(Err(Trouble::Sled(sled::Error::Io(error)))) if error.raw_os_error().is_some() => {
-            Err(OpenError::io("read", path)(error))
-        }
-        Ok(Err(trouble)) => Err(damaged(trouble.to_string())),
-        Err(_) => Err(damaged("sled panicked while it was read".to_owned())),
+        Ok(read) => read.map_err(|trouble| trouble.at(path)),
+        Err(_) => Err(OpenError::damaged(Part::Archive, "sled panicked while it was read")),
     }
 }

@@ -1,7 +1,7 @@
 //! sled, with checksums, a bound on what is unsynced, and syncs that sync.
 
 use super::{Trouble, database};
-use crate::disk::error::{OpenError, Part};
+use crate::disk::error::OpenError;
 use bytes::Bytes;
 use std::fs::File;
 use std::io;
@@ -44,7 +44,7 @@ impl Values {
         let log = path.join(database::LOG);
         let file = File::open(&log).map_err(OpenError::io("open", &log))?;
         let mut values = Values { db, path: path.to_owned(), file, unflushed: 0, unsynced: 0 };
-        values.sync().map_err(|trouble| OpenError::damaged(Part::Archive, trouble.to_string()))?;
+        values.sync().map_err(|trouble| trouble.at(path))?;
         Ok(values)
     }
 
