@@ -111,3 +111,15 @@ fn what_nobody_goes_on_with_is_forgotten() {
         while channel.poll(at).is_some() {}
     }
 }
+
+/// Nobody goes on with it, and nobody sends anything else: its room is free again all the same.
+#[test]
+fn what_was_begun_and_left_is_given_up_in_time() {
+    let mut inbox = Inbox::default();
+    inbox.take(Time(0), piece(1, 0, 3, 1_000)).unwrap();
+    let due = inbox.deadline().expect("it is to be given up");
+    inbox.tick(Time(due.0 - 1));
+    assert!(inbox.kept() >= 1_000);
+    inbox.tick(due);
+    assert_eq!((inbox.kept(), inbox.deadline()), (0, None));
+}
