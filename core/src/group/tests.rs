@@ -396,31 +396,60 @@ fn a_read_sees_what_was_answered_before() {
     assert_eq!(world.nodes[&m(3)].delivered.len(), 2, "the seal and the request");
 }
 
-/// A replica that came back with slots that others may count on, not knowing that they are committed, is
-/// offered a snapshot of some of them: it learns that so much is committed, and gives up nothing (RULES S9).
-#[test]
-fn a_snapshot_takes_nothing_from_a_log_that_holds_more() {
-    let cluster = ClusterId([7; 16]);
+/// So many slots that order nothing, and the view that they were sequenced in.
+fn empty_slots(n: u64) -> (Ballot, Vec<SlotRecord>) {
     let view = Ballot { number: 1, proposer: Some(m(2)), store: StoreId([2; 16]) };
-    let mut digest = content::genesis(cluster);
-    let tail: Vec<SlotRecord> = (1..=5)
-        .map(|n| {
-            let content = content::begin([].into_iter(), 0).into_bytes();
-            digest = content::chain(digest, Slot(n), view, SlotClock(n), &content);
-            SlotRecord { slot: Slot(n), view, clock: SlotClock(n), digest, content }
-        })
-        .collect();
-    let covered = Snapshot { slot: Slot(3), digest: tail[2].digest, ..Snapshot::default() };
-    let options = Options {
+    let mut digest = content::genesis(ClusterId([7; 16]));
+    let next = |n| {
+        let content = content::begin([].into_iter(), 0).into_bytes();
+        digest = content::chain(digest, Slot(n), view, SlotClock(n), &content);
+        SlotRecord { slot: Slot(n), view, clock: SlotClock(n), digest, content }
+    };
+    (view, (1..=n).map(next).collect())
+}
+
+fn first_of_three() -> Options {
+    Options {
         me: m(1),
-        cluster,
+        cluster: ClusterId([7; 16]),
         founding: set(&[1, 2, 3]),
         order: Order::Rotating,
         log_keep: 100,
         timing: Timing::default(),
+    }
+}
+
+/// It had got a snapshot and a slot behind it when it was restarted: it asks for the next one, and applies each
+/// once.
+#[test]
+fn a_hollow_store_goes_on_where_its_rebuilding_was() {
+    let (view, log) = empty_slots(9);
+    let snapshot = Snapshot { slot: Slot(3), digest: log[2].digest, ..Snapshot::default() };
+    let opened = Opened {
+        store: StoreId([1; 16]),
+        promise: view,
+        snapshot: Some(snapshot.clone()),
+        delivered: log[3..5].to_vec(),
+        tail: log[7..].to_vec(),
+        condition: Condition::Hollow { base: Slot(7), digest: log[6].digest },
+        ..Opened::default()
     };
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    assert_eq!(group.complete_to(), Slot(5));
+    assert!(!group.may_adopt(&snapshot), "it is here");
+    let applied: Vec<Slot> = core::iter::from_fn(|| group.deliver()).map(|delivery| delivery.record.slot).collect();
+    assert_eq!(applied, [Slot(4), Slot(5)], "the machine was restored at 3");
+    assert!(!group.is_whole());
+}
+
+/// A replica that came back with slots that others may count on, not knowing that they are committed, is
+/// offered a snapshot of some of them: it learns that so much is committed, and gives up nothing (RULES S9).
+#[test]
+fn a_snapshot_takes_nothing_from_a_log_that_holds_more() {
+    let (view, tail) = empty_slots(5);
+    let covered = Snapshot { slot: Slot(3), digest: tail[2].digest, ..Snapshot::default() };
     let opened = Opened { store: StoreId([1; 16]), promise: view, tail, ..Opened::default() };
-    let mut group = Group::new(Time(0), options, BootId([1; 16]), 1, opened);
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
     assert!(group.may_adopt(&covered) && group.confirm(&covered));
     assert_eq!((group.log().committed(), group.log().end()), (Slot(3), Slot(5)));
     let other = Snapshot { slot: Slot(4), digest: Digest(1), ..Snapshot::default() };

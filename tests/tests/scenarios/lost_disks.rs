@@ -125,24 +125,6 @@ fn a_hollow_store_is_rebuilt() {
     }
 }
 
-/// It is cut off again while it is rebuilt: what it has got so far is not asked for again, and not applied twice.
-#[test]
-fn a_hollow_store_that_dies_while_it_is_rebuilt_goes_on_where_it_was() {
-    for after in [4, 8, 16, 24, 32, 48, 64, 96, 128] {
-        let mut world = formed(Setup::cluster(3).snapshots(50, 10).build());
-        world.load(0, Load::writes(4));
-        world.run_for(Span::secs(3));
-        world.power_cut(3);
-        world.mishap(3, Mishap::ArchiveLost);
-        for _ in 0..4 {
-            world.start(3);
-            world.run_for(Span::millis(after));
-            world.power_cut(3);
-        }
-        comes_back(&mut world, 3);
-    }
-}
-
 /// The archive of a member is lost, and it holds the only other copy of what is accepted.
 #[test]
 fn a_hollow_store_answers_prepare() {
