@@ -131,6 +131,9 @@ impl Config {
         if let (Some(key_file), Some(directory)) = (&mut config.key_file, path.parent()) {
             *key_file = directory.join(&*key_file);
         }
+        if let Some(directory) = path.parent() {
+            config.data_dir = directory.join(&config.data_dir);
+        }
         Ok(config)
     }
 

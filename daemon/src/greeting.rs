@@ -46,8 +46,9 @@ pub(crate) fn loss(condition: Condition, config: &Config) -> Option<String> {
         )
     } else {
         format!(
-            "Nothing is served from here until the other members have brought it back. If they can't (all have lost \
-             theirs), stop them all and run on each: ftqd start-anew {directory}"
+            "Nothing is served from here until the other members have brought it back. Only if they can't, since all \
+             have lost theirs: stop them all, run `ftqd start-anew {directory}` here, and on each of the others the \
+             command that this prints, with the code of the new cluster"
         )
     };
     Some(format!("the store has lost {lost}. {then}"))

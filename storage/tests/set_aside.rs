@@ -164,6 +164,12 @@ fn starting_anew_keeps_the_old_store_and_makes_another_cluster() {
     let other = tempdir().unwrap();
     assert_eq!(disk::start_anew(other.path(), [3; 16]).unwrap(), None);
     assert_eq!(Bench::try_open(other.path(), &ours).unwrap().0.store.identity().cluster(), after.cluster());
+    // What is no store is left alone.
+    let documents = tempdir().unwrap();
+    fs::write(documents.path().join("letter"), b"dear").unwrap();
+    let refused = disk::start_anew(documents.path(), [3; 16]).unwrap_err();
+    assert!(refused.to_string().contains("letter"), "{refused}");
+    assert_eq!(fs::read_dir(documents.path()).unwrap().count(), 1);
     let foreign = Options { cluster: Some(ClusterId([9; 16])), ..SMALL };
     assert!(matches!(Bench::try_open(other.path(), &foreign), Err(OpenError::OtherCluster { .. })));
 }

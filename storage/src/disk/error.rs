@@ -41,6 +41,13 @@ pub enum OpenError {
         /// How many are needed.
         needed: u64,
     },
+    /// A store was to be made anew in a directory that holds something else.
+    NoStore {
+        /// The directory.
+        directory: PathBuf,
+        /// Something in it.
+        foreign: String,
+    },
     /// The options make no sense.
     Options(&'static str),
     /// The system refused something.
@@ -102,6 +109,13 @@ impl fmt::Display for OpenError {
                     needed >> 20
                 )
             }
+            OpenError::NoStore { directory, foreign } => {
+                write!(
+                    f,
+                    "{} holds no store, but {foreign}: nothing was changed. Name the directory of a store, or an empty one",
+                    directory.display()
+                )
+            }
             OpenError::Options(what) => write!(f, "{what}"),
             OpenError::Io { doing, path, error } => write!(f, "can't {doing} {}: {error}", path.display()),
         }
@@ -127,6 +141,7 @@ impl std::error::Error for OpenError {
             | OpenError::OtherCluster { .. }
             | OpenError::Damaged { .. }
             | OpenError::Full { .. }
+            | OpenError::NoStore { .. }
             | OpenError::Options(_) => None,
         }
     }

@@ -12,14 +12,16 @@
 
 use super::archive::{Archive, Bounds};
 use super::aside;
-use super::directory::Directory;
+use super::directory::{self, Directory};
 use super::error::{OpenError, Part};
 use super::identity::{self, Identity, State, is_archive_name};
 use super::journal::{self, Journal};
 use super::register::Register;
-use super::space::Space;
+use super::space::{self, Space};
 use super::{JOURNAL, Options, random};
 use ftq_core::store::{Condition, Heard, SlotRecord, Snapshot};
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -65,6 +67,9 @@ pub(super) fn open(directory: &Path, options: &Options) -> Result<Parts, OpenErr
 /// Sets a whole store aside and makes an empty one that belongs to another cluster of the same configuration,
 /// named by `code`. Gives the name of what was set aside, if there was anything.
 pub(super) fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<String>, OpenError> {
+    if let Some(foreign) = foreign_name(directory)? {
+        return Err(OpenError::NoStore { directory: directory.to_owned(), foreign });
+    }
     let directory = Arc::new(Directory::lock(directory)?);
     let journal_bytes = Register::read(&directory)
         .ok()
@@ -73,6 +78,18 @@ pub(super) fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<Stri
     let aside = set_store_aside(&directory)?;
     create(directory, Identity::draw(journal_bytes, Some(code))?)?;
     Ok(aside)
+}
+
+/// Something in a directory that no store has put there, so that it is none.
+fn foreign_name(directory: &Path) -> Result<Option<String>, OpenError> {
+    let read = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(OpenError::io("look into", directory))?,
+    };
+    let names: Vec<String> = read.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let is_store = names.iter().any(|name| name == identity::NAME || name == JOURNAL || is_archive_name(name));
+    let is_ours = |name: &String| name == directory::LOCK || name == space::BALLAST || name.starts_with(aside::PREFIX);
+    Ok(if is_store { None } else { names.into_iter().find(|name| !is_ours(name)) })
 }
 
 /// Sets the journal of a closed store aside, because others know more of this store than it shows: it is opened
@@ -229,8 +246,8 @@ fn said(directory: &Directory, part: &str, what: &str, aside: Option<&str>, then
     let path = directory.path().display();
     let kept = aside.map_or_else(String::new, |name| format!(" What is left of it is kept as {path}/{name}."));
     log::error!(
-        "the store's {part} in {path} is damaged: {what}.{kept} {then}. If no other member has the data: \
-         `ftqd start-anew {path}` begins an empty cluster and keeps all of this aside"
+        "the store's {part} in {path} is damaged: {what}.{kept} {then}. If no member at \
+         all has the data any more: `ftqd start-anew {path}` begins an empty cluster and keeps all of this aside"
     );
 }
 

@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const BALLAST: &str = "ballast";
+pub(super) const BALLAST: &str = "ballast";
 
 /// Opening may write a few of sled's segments again.
 const ROOM_TO_OPEN: u64 = 24 << 20;
