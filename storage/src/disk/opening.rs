@@ -1,4 +1,4 @@
-//! Opening a directory, whatever state it is in: a store comes out, or a refusal that changed nothing.
+//! Opening a directory, whatever state it is in: a store comes out, or a refusal that removed no data.
 //!
 //! ```text
 //! lock ─▶ identity ─▶ left-overs ─▶ archive ─▶ journal ─▶ condition
