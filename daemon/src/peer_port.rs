@@ -12,8 +12,8 @@ use ftq_core::ids::{BootId, ClusterId, MemberId, MemberSet};
 use ftq_core::link::PacketName;
 use ftq_core::time::Time;
 use ftq_net::keys::Keys;
-use ftq_net::peer::{Opener, Seal};
-use ftq_net::socket::{Path, Socket};
+use ftq_net::peer::{Estranged, Opener, Seal};
+use ftq_net::socket::Socket;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
@@ -23,6 +23,7 @@ pub(crate) struct PeerPort {
     /// None for a replica without a key: it is alone and has nothing to say.
     seal: Option<Seal>,
     opener: Opener,
+    estranged: Estranged,
     /// The others and their addresses: few enough to look through.
     peers: Vec<(MemberId, SocketAddr)>,
     datagram: Vec<u8>,
@@ -40,6 +41,7 @@ impl PeerPort {
             socket: socket::bind("peers", **address)?,
             seal: keys.cluster.first().map(|secret| Seal::new(secret, cluster, config.me, boot)),
             opener: Opener::new(&keys.cluster, cluster),
+            estranged: Estranged::new(others.iter().map(|(id, address)| (**id, **address))),
             peers: others.into_iter().map(|(id, address)| (*id, *address)).collect(),
             datagram: Vec::new(),
             tally: Tally::new("peers"),
@@ -47,7 +49,7 @@ impl PeerPort {
     }
 
     /// The next packet that is there: `Some(None)` if what was there is nothing to hand on.
-    pub(crate) fn receive(&mut self) -> Option<Option<(MemberId, Bytes)>> {
+    pub(crate) fn receive(&mut self, now: Time) -> Option<Option<(MemberId, Bytes)>> {
         let (datagram, path) = match self.socket.receive()? {
             Ok(received) => received,
             Err(error) => {
@@ -58,9 +60,11 @@ impl PeerPort {
         match self.opener.open(datagram) {
             Ok(packet) => {
                 let sender = PacketName::read(packet).and_then(|name| MemberId::new(name.sender));
+                let sender = sender.inspect(|sender| self.estranged.opened(*sender));
                 Some(sender.map(|sender| (sender, Bytes::copy_from_slice(packet))))
             }
             Err(refused) => {
+                self.estranged.refused(now, path.remote, refused);
                 log::trace!("peers: a datagram from {} is {refused}", path.remote);
                 Some(None)
             }
@@ -71,15 +75,17 @@ impl PeerPort {
     pub(crate) fn send(&mut self, to: MemberSet, packet: &[u8]) {
         let Some(seal) = &mut self.seal else { return };
         seal.seal(packet, &mut self.datagram);
-        for (_, address) in self.peers.iter().filter(|(member, _)| to.contains(*member)) {
-            self.socket.send(&self.datagram, Path::to(*address));
-        }
+        let receivers = self.peers.iter().filter(|(member, _)| to.contains(*member)).map(|(_, address)| *address);
+        self.socket.send_to_all(&self.datagram, receivers);
     }
 
     /// Hands everything to the system, and writes down what was refused, now and then.
     pub(crate) fn flush(&mut self, now: Time) {
         self.socket.flush();
         self.tally.tell(now, self.opener.refused());
+        while let Some(estrangement) = self.estranged.poll() {
+            log::warn!("peers: {estrangement}");
+        }
     }
 
     /// Whether there is something to receive; else `context` is woken when there is.

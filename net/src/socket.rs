@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! receive ◀── one of many that one call has brought (recvmmsg, and segments that the system joined)
-//! send    ──▶ burst for its receiver ──flush──▶ one call a burst, which the system cuts into segments
+//! send    ──▶ burst for its receiver ──flush──▶ one call a burst, which the system cuts into segments;
+//!                                              one call for all bursts of a single datagram (sendmmsg)
 //! ```
 //! Datagrams are never cut up by IP on their way: one that is larger than its path is lost. IPv4 and
 //! IPv6 alike; an answer leaves from the address that was asked.
@@ -10,6 +11,7 @@
 //! Always: datagrams to one receiver leave in the order in which they were sent. What the system has no
 //! room for is lost like any other datagram, and counted.
 
+mod fan_out;
 #[cfg(test)]
 mod tests;
 
@@ -63,6 +65,8 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Socket {
     io: Async<UdpSocket>,
+    /// Whether it has one address: what is sent leaves from that then.
+    has_one_address: bool,
     state: UdpSocketState,
     buffers: Vec<Box<[u8]>>,
     metas: [RecvMeta; BATCH_SIZE],
@@ -109,6 +113,7 @@ impl Socket {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         Ok(Socket {
             io: Async::new(socket)?,
+            has_one_address: !address.ip().is_unspecified(),
             state,
             buffers: (0..BATCH_SIZE).map(|_| vec![0; DATAGRAM_LIMIT].into()).collect(),
             metas: [RecvMeta::default(); BATCH_SIZE],
@@ -138,25 +143,31 @@ impl Socket {
             self.at = 0;
         }
         self.counters.received += 1;
-        Some(Ok((&mut self.buffers[place][from..to], Path { remote: meta.addr, local: meta.dst_ip })))
+        let local = meta.dst_ip.filter(|_| !self.has_one_address);
+        Some(Ok((&mut self.buffers[place][from..to], Path { remote: meta.addr, local })))
+    }
+
+    /// Sends the same datagram to each of these, with the next flush, or before.
+    pub fn send_to_all(&mut self, datagram: &[u8], receivers: impl Iterator<Item = SocketAddr> + Clone) {
+        if datagram.len() <= JOINED_BYTES {
+            return receivers.for_each(|remote| self.send(datagram, Path::to(remote)));
+        }
+        // What was sent before leaves before.
+        receivers.clone().for_each(|remote| self.ship_before(Path::to(remote)));
+        let sent = fan_out::send(&self.io, receivers.map(|remote| (remote, datagram)));
+        self.counters.count_many(sent);
     }
 
     /// Sends a datagram with the next flush, or before.
     pub fn send(&mut self, datagram: &[u8], path: Path) {
-        let segments_max = self.state.max_gso_segments() as u64;
-        let open = &mut self.bursts[..self.open];
-        let place = open.iter().position(|burst| burst.path == path);
         if datagram.len() > JOINED_BYTES {
-            // What was sent before leaves before.
-            if let Some(place) = place {
-                self.ship(place);
-                self.open -= 1;
-                self.bursts.swap(place, self.open);
-            }
+            self.ship_before(path);
             let sent = hand_over(&self.state, &self.io, path, datagram, None);
             return self.counters.count(1, sent);
         }
-        if let Some(place) = place {
+        let segments_max = self.state.max_gso_segments() as u64;
+        let open = &mut self.bursts[..self.open];
+        if let Some(place) = open.iter().position(|burst| burst.path == path) {
             if open[place].takes(datagram, segments_max) {
                 open[place].add(datagram);
                 return;
@@ -177,8 +188,16 @@ impl Socket {
 
     /// Hands everything to the system.
     pub fn flush(&mut self) {
-        for place in 0..std::mem::take(&mut self.open) {
-            self.ship(place);
+        let open = std::mem::take(&mut self.open);
+        // One that has to leave from an address of ours needs a call of its own, as segments do.
+        let single = |burst: &&Burst| burst.count == 1 && burst.path.local.is_none();
+        let singles = self.bursts[..open].iter().filter(single);
+        let sent = fan_out::send(&self.io, singles.map(|burst| (burst.path.remote, &burst.bytes[..])));
+        self.counters.count_many(sent);
+        for place in 0..open {
+            if !single(&&self.bursts[place]) {
+                self.ship(place);
+            }
         }
     }
 
@@ -214,6 +233,15 @@ impl Socket {
         if self.batch == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
     }
 
+    /// Hands over what waits for this receiver, so that what comes now leaves behind it.
+    fn ship_before(&mut self, path: Path) {
+        if let Some(place) = self.bursts[..self.open].iter().position(|burst| burst.path == path) {
+            self.ship(place);
+            self.open -= 1;
+            self.bursts.swap(place, self.open);
+        }
+    }
+
     fn ship(&mut self, place: usize) {
         let burst = &self.bursts[place];
         let segment = (burst.count > 1).then_some(burst.segment);
@@ -247,6 +275,12 @@ impl Counters {
             ("lost", lost),
         ]
         .into_iter()
+    }
+
+    fn count_many(&mut self, sent: fan_out::Sent) {
+        self.send_calls += sent.calls;
+        self.sent += sent.taken;
+        self.lost += sent.lost;
     }
 
     fn count(&mut self, datagrams: u64, sent: bool) {
