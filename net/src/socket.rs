@@ -17,9 +17,10 @@ mod tests;
 
 use async_io::Async;
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket as Setup, Type};
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::task::{Context, Poll};
 
 /// What the system is asked to keep of datagrams that came or go while the loop is busy. It may give less.
@@ -36,6 +37,9 @@ const JOINED_BYTES: usize = 8 << 10;
 
 /// Receivers whose bursts wait for the flush; one more, and all go out.
 const BURSTS_MAX: usize = 32;
+
+/// What metrics and the log call [`Counters::too_large`].
+const TOO_LARGE: &str = "too_large_for_the_path";
 
 /// Between whom a datagram goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,8 @@ pub struct Counters {
     pub send_calls: u64,
     /// Datagrams that the system did not take.
     pub lost: u64,
+    /// Those of them that are too large for their path.
+    pub too_large: u64,
 }
 
 /// A bound socket.
@@ -105,6 +111,24 @@ impl Socket {
     /// Binds an address.
     pub fn bind(address: SocketAddr) -> io::Result<Socket> {
         let socket = Setup::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if let IpAddr::V4(ip) = address.ip() {
+            // What it sends to a group leaves where its address is, and is not heard on this machine.
+            socket.set_multicast_if_v4(&ip)?;
+            socket.set_multicast_loop_v4(false)?;
+        }
+        Socket::over(socket, address)
+    }
+
+    /// Hears what is sent to a group, on the network where this address of the machine is.
+    pub fn hear_group(group: SocketAddrV4, interface: Ipv4Addr) -> io::Result<Socket> {
+        let socket = Setup::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+        // Others on this machine may hear it too.
+        socket.set_reuse_address(true)?;
+        socket.join_multicast_v4(group.ip(), &interface)?;
+        Socket::over(socket, group.into())
+    }
+
+    fn over(socket: Setup, address: SocketAddr) -> io::Result<Socket> {
         // With less room more is lost when it gets busy, and repaired; see `receive_buffer`.
         let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
         let _ = socket.set_send_buffer_size(BUFFER_BYTES);
@@ -250,42 +274,53 @@ impl Socket {
     }
 }
 
-/// Hands datagrams of one size, or one datagram, to the system; whether it took them.
+/// Hands datagrams of one size, or one datagram, to the system.
 fn hand_over(
     state: &UdpSocketState,
     io: &Async<UdpSocket>,
     path: Path,
     contents: &[u8],
     segment_size: Option<usize>,
-) -> bool {
+) -> io::Result<()> {
     let Path { remote, local } = path;
     let transmit = Transmit { destination: remote, ecn: None, contents, segment_size, src_ip: local };
-    state.try_send(UdpSockRef::from(io), &transmit).is_ok()
+    state.try_send(UdpSockRef::from(io), &transmit)
 }
 
 impl Counters {
     /// All of them, with the names that metrics use.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        let Counters { received, receive_calls, sent, send_calls, lost } = *self;
+        let Counters { received, receive_calls, sent, send_calls, lost, too_large } = *self;
         [
             ("received", received),
             ("receive_calls", receive_calls),
             ("sent", sent),
             ("send_calls", send_calls),
             ("lost", lost),
+            (TOO_LARGE, too_large),
         ]
         .into_iter()
+    }
+
+    /// The one that an operator has to do something about: the datagrams are set larger than the path carries.
+    pub fn misfits(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        self.iter().filter(|(name, _)| *name == TOO_LARGE)
     }
 
     fn count_many(&mut self, sent: fan_out::Sent) {
         self.send_calls += sent.calls;
         self.sent += sent.taken;
         self.lost += sent.lost;
+        self.too_large += sent.too_large;
     }
 
-    fn count(&mut self, datagrams: u64, sent: bool) {
+    fn count(&mut self, datagrams: u64, sent: io::Result<()>) {
         self.send_calls += 1;
-        *(if sent { &mut self.sent } else { &mut self.lost }) += datagrams;
+        let Err(error) = sent else { return self.sent += datagrams };
+        self.lost += datagrams;
+        if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) {
+            self.too_large += datagrams;
+        }
     }
 }
 

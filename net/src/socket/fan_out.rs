@@ -15,6 +15,8 @@ pub(super) struct Sent {
     pub(super) taken: u64,
     /// Datagrams that it did not.
     pub(super) lost: u64,
+    /// Those of them that are too large for their path.
+    pub(super) too_large: u64,
 }
 
 /// Sends each of these datagrams to its receiver. One that the system does not take is lost, and no other with it.
@@ -42,8 +44,9 @@ pub(super) fn send<'d>(socket: impl AsFd, datagrams: impl Iterator<Item = (Socke
                 rest.len()
             }
             // Only of the first one is anything known.
-            Err(_) => {
+            Err(error) => {
                 sent.lost += 1;
+                sent.too_large += u64::from(error == Errno::MSGSIZE);
                 1
             }
         };

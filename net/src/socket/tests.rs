@@ -150,6 +150,8 @@ fn what_nobody_can_take_is_counted_as_lost() {
     let mut from = socket("127.0.0.1:0");
     let there = from.local_addr().unwrap();
     from.send(&vec![1; 65_508], Path::to(there));
+    from.send_to_all(&vec![1; 65_508], [there].into_iter());
     from.flush();
-    assert_eq!((from.counters().sent, from.counters().lost), (0, 1));
+    let Counters { sent, lost, too_large, .. } = from.counters();
+    assert_eq!((sent, lost, too_large), (0, 2, 2));
 }
