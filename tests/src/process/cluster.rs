@@ -1,7 +1,7 @@
 //! A cluster of `ftqd` processes with their configurations and data below one directory.
 
 use super::level::wait_until_level;
-use super::patience::CEILING;
+use super::patience::{CEILING, Ticks};
 use ftq_client::{Blocking, Client, Options};
 use std::ffi::OsString;
 use std::fs::{self, File};
