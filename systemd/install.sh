@@ -25,12 +25,15 @@ put 644 "$here/ftqd.service" /usr/lib/systemd/system/ftqd.service
 put 644 "$here/ftq.sysusers" /usr/lib/sysusers.d/ftq.conf
 put 644 "$here/ftq.tmpfiles" /usr/lib/tmpfiles.d/ftq.conf
 put 644 "$here/ftq.sysctl" /usr/lib/sysctl.d/50-ftq.conf
-put 644 "$here/../docs/OPERATIONS.md" /usr/share/doc/ftq/OPERATIONS.md
+for page in "$here"/../docs/*.md; do
+    put 644 "$page" "/usr/share/doc/ftq/$(basename "$page")"
+done
 [ -e /etc/ftq/ftqd.toml ] || put 644 "$here/ftqd.toml" /etc/ftq/ftqd.toml
 
 systemd-sysusers ftq.conf
 systemd-tmpfiles --create ftq.conf
-sysctl --quiet --load=/usr/lib/sysctl.d/50-ftq.conf || echo "install.sh: the limits of sockets stay as they are"
+sysctl --quiet --load=/usr/lib/sysctl.d/50-ftq.conf 2>/dev/null ||
+    echo "install.sh: the limits of sockets can't be raised here; in a container that is for its host to do"
 systemctl daemon-reload
 
 if systemctl --quiet is-active ftqd; then

@@ -49,7 +49,7 @@ tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
 mkdir -p "$root/var/lib/ftq"
 
 switch_off() {
-    [ -z "${machine:-}" ] || kill -KILL "$machine" 2>/dev/null || true
+    { [ -z "${machine:-}" ] || kill -KILL "$machine"; wait "${machine:-}"; } 2>/dev/null || true
     # A disk that is frozen can't be taken away.
     fsfreeze --unfreeze "$data" 2>/dev/null || true
     echo 1 >"$groups/cgroup.kill" 2>/dev/null || true
@@ -89,7 +89,8 @@ crash() {
 }
 
 restart_machine() {
-    inside systemctl reboot
+    # The connection to the manager goes with it.
+    inside systemctl reboot 2>/dev/null || true
     wait "$machine" 2>/dev/null || true
     boot
 }
