@@ -179,7 +179,6 @@ fn work_is_taken_done_sent_back_and_found_among_the_dead() {
 
     told.says("push jobs x", "");
     told.fails("work jobs -- /no/such/program", 1, "item 7 was sent back");
-    told.says("size jobs --timeout 5", "1\n");
 }
 
 /// A command that runs is killed with its worker: what it had goes back when the lease ends.
