@@ -3,7 +3,7 @@
 //! A line for each slot is for tracing; what the network can bring about is for debugging.
 
 use ftq_core::ids::{MemberId, MemberSet};
-use ftq_core::replica::Event;
+use ftq_core::replica::{Event, Succession};
 
 /// Tells what happens to one replica.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ impl Story {
             Event::Stranded => {
                 log::error!("what was applied is lost here and at all others: only an operator can start it anew");
             }
+            Event::Retires { member } => log::info!("member {member} stops, and hands over"),
+            Event::Retired { succession } => log::info!("{}", parting(*succession)),
             Event::NearlyFull(true) => log::warn!("the disk is nearly full: make room, or what is pushed will fill it"),
             Event::NearlyFull(false) => log::info!("there is room on the disk again"),
             Event::Repeated => log::debug!("answered a request again"),
@@ -64,6 +66,14 @@ impl Story {
             Event::Stopped { why } => return Some(why),
         }
         None
+    }
+}
+
+fn parting(succession: Succession) -> &'static str {
+    match succession {
+        Succession::HandedOver => "the others go on without this replica",
+        Succession::NoQuorum => "the others are no quorum without this replica: nothing is ordered until it is back",
+        Succession::Late => "the others have not gone on yet: they will when they miss this replica",
     }
 }
 

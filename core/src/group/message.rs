@@ -226,6 +226,8 @@ pub enum Message {
     Removed(StoreId, u64),
     /// Note: this store has shown more before.
     Older(StoreId),
+    /// Note: whoever says this stops, and is not to be waited for.
+    Retiring,
 }
 
 impl Message {
@@ -299,6 +301,7 @@ impl Message {
             }
             Message::Removed(store, number) => w.u8(21).raw(&store.0).u64(*number),
             Message::Older(store) => w.u8(22).raw(&store.0),
+            Message::Retiring => w.u8(23),
         };
     }
 
@@ -366,6 +369,7 @@ impl Message {
             20 => Message::WantChange(r.u64()?, ClusterChange::decode(&mut r)?),
             21 => Message::Removed(StoreId(r.array()?), r.u64()?),
             22 => Message::Older(StoreId(r.array()?)),
+            23 => Message::Retiring,
             kind => return Err(Unread::Unknown(kind)),
         })
     }

@@ -36,6 +36,7 @@ mod join;
 mod look;
 mod marks;
 mod reads;
+mod retirement;
 mod routing;
 mod slots;
 mod suspicion;
@@ -153,6 +154,8 @@ pub struct Group {
     /// The newest snapshot that is durable, and when somebody asked for a piece of it last.
     offered: Slot,
     wanted_at: Option<Time>,
+    /// When it says next that it retires, if it does.
+    retires_at: Option<Time>,
     /// Its store has had a seat, as far as is known here.
     was_seated: bool,
     state: Digest,
@@ -224,6 +227,7 @@ impl Group {
             snapshot,
             offered: snapshot,
             wanted_at: None,
+            retires_at: None,
             was_seated: log.has_seated(options.me, opened.store),
             state: opened.snapshot.map_or(Digest::default(), |s| s.state),
             heartbeat_at: now,
@@ -317,6 +321,7 @@ impl Group {
         self.step_joining(now);
         self.step_catch_up(now);
         self.step_reads(now);
+        self.step_retirement(now);
         self.see_if_stranded(now);
         self.write_marks(now);
         self.beat(now);
@@ -334,6 +339,7 @@ impl Group {
             || self.wants_since.is_some()
             || (self.active && !self.opened)
             || self.catch_up.is_busy()
+            || self.is_retiring()
             || self.reads.is_busy();
         let mut at = self.heartbeat_at;
         if unsettled {

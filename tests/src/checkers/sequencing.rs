@@ -107,6 +107,8 @@ impl Sequencing {
             | Event::Removed { .. }
             | Event::Older
             | Event::Stranded
+            | Event::Retires { .. }
+            | Event::Retired { .. }
             | Event::Repeated
             | Event::NearlyFull(_)
             | Event::Refused { .. }

@@ -244,6 +244,8 @@ impl World {
         self.observe_marks(node);
         if stopped {
             self.exit(node);
+        } else if self.nodes[node].retired.is_some() {
+            self.crash(self.nodes[node].member.number());
         }
     }
 

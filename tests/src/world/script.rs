@@ -12,6 +12,7 @@ use crate::network::{Behaviour, Endpoint};
 use crate::trace::Who;
 use bytes::Bytes;
 use ftq_core::machine::queues::{Command, Question};
+use ftq_core::replica::Input;
 use ftq_core::time::{Span, Time};
 use ftq_storage::memory::Faults;
 
@@ -189,6 +190,12 @@ impl World {
             self.say(Who::Member(id), "crash", format_args!(""));
             self.look_at_disk(index(id));
         }
+    }
+
+    /// A member is told to stop, and ends when it has handed over.
+    pub fn retire(&mut self, id: u8) {
+        self.say(Who::Member(id), "told to stop", format_args!(""));
+        self.deliver(index(id), Input::Retire);
     }
 
     /// A member's power is cut.

@@ -15,6 +15,7 @@ mod lost_tail;
 mod minority_sequence;
 mod partition;
 mod power_cut;
+mod retirement;
 mod slow_member;
 mod start;
 mod waiting;
