@@ -11,13 +11,18 @@
 
 mod arguments;
 mod client_port;
+mod closing;
 pub mod config;
 mod ending;
 mod greeting;
+mod lines;
+mod manager;
 mod offline;
+mod orders;
 mod peer_port;
 mod service;
 mod socket;
+mod standing;
 mod story;
 mod tally;
 #[cfg(test)]
@@ -25,6 +30,8 @@ mod tests;
 
 use arguments::{Arguments, Command};
 pub use ending::Ending;
+use manager::Manager;
+use service::Service;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -38,9 +45,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Runs a replica until it ends, and says why it did.
 fn run(arguments: &Arguments) -> ExitCode {
-    let lines = env_logger::Env::default().default_filter_or("info,sled=warn");
-    // A second logger in one process is refused; the first one serves.
-    let _ = env_logger::Builder::from_env(lines).format_target(false).try_init();
+    lines::set(log::LevelFilter::Info);
     match start(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(ending) => {
@@ -70,9 +75,15 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         println!("{}", greeting::summary(&config));
         return Ok(());
     }
+    let orders = orders::listen(1)?;
+    let [orders] = orders.as_slice() else { return Ok(()) };
+    let mut manager = Manager::of_environment();
     loop {
-        let ending = service::Service::open(&config, &keys)?.serve();
-        let Ending::Older = ending else { return Err(ending) };
+        let ending = match Service::open(&config, &keys, orders.clone())?.serve(&mut manager) {
+            Ok(()) => return Ok(()),
+            Err(Ending::Older) => Ending::Older,
+            Err(ending) => return Err(ending),
+        };
         log::error!("{ending}. It goes on as a learner until the others admit it again");
         ftq_storage::disk::distrust_journal(&config.data_dir)?;
     }

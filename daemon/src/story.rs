@@ -19,8 +19,8 @@ impl Story {
         Story { me, missing: MemberSet::EMPTY }
     }
 
-    /// Writes it down; why it was the last thing, if it was.
-    pub(crate) fn tell(&mut self, event: &Event) -> Option<&'static str> {
+    /// Writes it down.
+    pub(crate) fn tell(&mut self, event: &Event) {
         match event {
             Event::Sequenced { slot, requests, .. } => log::trace!("slot {slot}: ordered {requests} requests"),
             Event::Appended { slot, .. } => log::trace!("slot {slot}: complete"),
@@ -30,7 +30,7 @@ impl Story {
             Event::Suspects { missing } => {
                 if *missing != self.missing {
                     self.missing = *missing;
-                    log::info!("does not hear {}: asks for a new view", list(*missing));
+                    log::info!("does not hear {}: asks for a new view", missing);
                 }
             }
             Event::Installed { view, members, end, cut, .. } => {
@@ -38,7 +38,7 @@ impl Story {
                 let cut = if *cut == 0 { String::new() } else { format!(", {cut} slots of its own given up") };
                 let company = match members.without(self.me) {
                     MemberSet::EMPTY => "alone".to_owned(),
-                    others => format!("with {}", list(others)),
+                    others => format!("with {}", others),
                 };
                 log::info!("view {view:?}: {company}, from slot {} on{cut}", end.next());
             }
@@ -46,7 +46,7 @@ impl Story {
             Event::Left { view } => log::info!("left view {view:?}"),
             Event::CaughtUp { slots, upto } => log::debug!("caught up {slots} slots, to slot {upto}"),
             Event::Configured { configuration, members } => {
-                log::info!("the cluster is {}, by configuration {configuration}", list(*members));
+                log::info!("the cluster is {}, by configuration {configuration}", members);
             }
             Event::Removed { configuration } => {
                 log::error!(
@@ -63,9 +63,9 @@ impl Story {
             Event::NearlyFull(false) => log::info!("there is room on the disk again"),
             Event::Repeated => log::debug!("answered a request again"),
             Event::Refused { why } => log::debug!("refused: {why}"),
-            Event::Stopped { why } => return Some(why),
+            // The ending says so.
+            Event::Stopped { .. } => {}
         }
-        None
     }
 }
 
@@ -75,9 +75,4 @@ fn parting(succession: Succession) -> &'static str {
         Succession::NoQuorum => "the others are no quorum without this replica: nothing is ordered until it is back",
         Succession::Late => "the others have not gone on yet: they will when they miss this replica",
     }
-}
-
-fn list(members: MemberSet) -> String {
-    let members: Vec<String> = members.iter().map(|member| member.to_string()).collect();
-    members.join(", ")
 }

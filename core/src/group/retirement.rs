@@ -31,7 +31,8 @@ impl Group {
         if !takes_part || self.hears_live_view(now) {
             return Some(true);
         }
-        let able = |m: &MemberId| self.detector.is_fit(now, *m) && self.detector.fresh(now, *m).is_some_and(|h| h.whole);
+        let able =
+            |m: &MemberId| self.detector.is_fit(now, *m) && self.detector.fresh(now, *m).is_some_and(|h| h.whole);
         let electorate = self.log.electorate();
         let others: MemberSet = self.admitted(now, electorate).without(me).iter().filter(able).collect();
         electorate.may_form_view(others).then_some(false)

@@ -139,7 +139,11 @@ impl<M: Machine> Replica<M> {
         let clients = self.clients.deadline().map(|at| (at, Reason::Clients));
         let group = Some((self.group_at, Reason::Group));
         let retirement = self.retirement.deadline().map(|at| (at, Reason::Retirement));
-        if self.stopped { None } else { [link, group, clients, retirement].into_iter().flatten().min_by_key(|(at, _)| *at) }
+        if self.stopped {
+            None
+        } else {
+            [link, group, clients, retirement].into_iter().flatten().min_by_key(|(at, _)| *at)
+        }
     }
 
     /// The group, to look at.

@@ -25,6 +25,8 @@ pub struct Ledger {
     pub ids: Vec<u64>,
     /// Draws of which nobody knows: each may have taken a number.
     pub perhaps_drawn: usize,
+    /// Errors that said that nothing was done.
+    pub refused: Vec<Error>,
 }
 
 /// What one client does again and again; turns count from 0.
@@ -86,7 +88,7 @@ impl Ledger {
         match client.push(queue, [item.clone()]) {
             Ok(_) => drop(self.pushed.insert(item)),
             Err(Error::Unknown) => drop(self.perhaps_pushed.insert(item)),
-            Err(_) => {}
+            Err(error) => self.refused.push(error),
         }
     }
 
@@ -96,7 +98,7 @@ impl Ledger {
             Ok(item) => *self.popped.entry(String::from_utf8_lossy(&item).into_owned()).or_default() += 1,
             Err(Error::No(No::Empty)) => return false,
             Err(Error::Unknown) => self.perhaps_popped += 1,
-            Err(_) => {}
+            Err(error) => self.refused.push(error),
         }
         true
     }
@@ -105,7 +107,7 @@ impl Ledger {
         match client.get_ids("load", 1) {
             Ok(ids) => self.ids.extend(ids),
             Err(Error::Unknown) => self.perhaps_drawn += 1,
-            Err(_) => {}
+            Err(error) => self.refused.push(error),
         }
     }
 
@@ -118,6 +120,12 @@ impl Ledger {
         self.perhaps_popped += other.perhaps_popped;
         self.ids.extend(other.ids);
         self.perhaps_drawn += other.perhaps_drawn;
+        self.refused.extend(other.refused);
+    }
+
+    /// Whether each call has ended as if nothing had gone wrong.
+    pub fn is_untroubled(&self) -> bool {
+        self.perhaps_pushed.is_empty() && self.perhaps_popped + self.perhaps_drawn == 0 && self.refused.is_empty()
     }
 
     /// Holds the ledger against what a queue promises.

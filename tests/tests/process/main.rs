@@ -8,6 +8,7 @@ mod operations;
 mod python;
 mod restarts;
 mod sealed;
+mod stopping;
 mod work;
 
 use ftq_tests::process::Cluster;

@@ -117,15 +117,18 @@ fn trouble_does_not_hold_it_up() {
 }
 
 fn everyone_is_in(world: &World, members: u8) -> bool {
-    (1..=members).all(|id| world.running(id).is_some_and(|r| r.replica.group().view().members.len() == usize::from(members)))
+    (1..=members)
+        .all(|id| world.running(id).is_some_and(|r| r.replica.group().view().members.len() == usize::from(members)))
 }
 
 /// Lets the clients finish: each of their calls was answered.
 fn all_answered(world: &mut World, context: &str) {
     world.stop_load(0);
     world.run_for(Span::secs(6));
-    let bad = world.history().calls().iter().find(|call| {
-        !matches!(call.returned, Some((_, End::Answered { .. } | End::Read { .. } | End::Closed)))
-    });
+    let bad = world
+        .history()
+        .calls()
+        .iter()
+        .find(|call| !matches!(call.returned, Some((_, End::Answered { .. } | End::Read { .. } | End::Closed))));
     assert!(bad.is_none(), "{context}: {bad:?}");
 }
