@@ -147,6 +147,11 @@ impl Opener {
         self.opened
     }
 
+    /// What was counted, with the names that metrics use.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.refused().chain([("opened", self.opened)])
+    }
+
     /// How many were refused, by reason, with the names that metrics use.
     pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         Refused::ALL.iter().map(|(refused, name)| (*name, self.refused[*refused as usize]))

@@ -236,6 +236,19 @@ fn hand_over(
 }
 
 impl Counters {
+    /// All of them, with the names that metrics use.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let Counters { received, receive_calls, sent, send_calls, lost } = *self;
+        [
+            ("received", received),
+            ("receive_calls", receive_calls),
+            ("sent", sent),
+            ("send_calls", send_calls),
+            ("lost", lost),
+        ]
+        .into_iter()
+    }
+
     fn count(&mut self, datagrams: u64, sent: bool) {
         self.send_calls += 1;
         *(if sent { &mut self.sent } else { &mut self.lost }) += datagrams;

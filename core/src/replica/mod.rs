@@ -23,7 +23,7 @@ use crate::session::table::Sessions;
 use crate::store::{Opened, Snapshot};
 use crate::time::Time;
 use crate::wire::Writer;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use changes::Ordered;
 use clients::Clients;
@@ -47,6 +47,8 @@ pub struct Replica<M> {
     stopped: bool,
     scratch: Vec<u8>,
     out: VecDeque<Output>,
+    /// How often each reason for refusing a message came up.
+    refused: BTreeMap<&'static str, u64>,
 }
 
 impl<M: Machine> Replica<M> {
@@ -90,6 +92,7 @@ impl<M: Machine> Replica<M> {
             stopped: false,
             scratch: Vec::new(),
             out: VecDeque::new(),
+            refused: BTreeMap::new(),
         }
     }
 
@@ -159,6 +162,11 @@ impl<M: Machine> Replica<M> {
     /// The machine with its sessions, to look at.
     pub fn machine(&self) -> &Sessions<M> {
         &self.machine
+    }
+
+    /// How often messages of peers were refused, by reason: link counts packets and frames, this what they held.
+    pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.refused.iter().map(|(why, count)| (*why, *count))
     }
 
     /// Does all that has become possible since the last input.
@@ -257,6 +265,10 @@ impl<M: Machine> Replica<M> {
                     if matches!(event, Event::Removed { .. } | Event::Older) {
                         self.turn_away();
                     }
+                    if let Event::Refused { why } = event {
+                        self.refuse(why);
+                        continue;
+                    }
                     self.stopped |= matches!(event, Event::Stopped { .. });
                     self.out.push_back(Output::Event(event));
                 }
@@ -342,6 +354,7 @@ impl<M: Machine> Replica<M> {
     }
 
     fn refuse(&mut self, why: &'static str) {
+        *self.refused.entry(why).or_default() += 1;
         self.out.push_back(Output::Event(Event::Refused { why }));
     }
 }

@@ -76,6 +76,8 @@ fn any_changed_bit_and_any_missing_byte_is_refused() {
     let counted: Vec<u64> = opener.refused().map(|(_, count)| count).collect();
     assert_eq!(counted, [62, 32, whole.len() as u64 * 8 - 32 + 6]);
     assert_eq!((opener.opened(), opener.boots.len()), (0, 0), "nothing is kept of what does not open");
+    let names: Vec<&str> = opener.counts().map(|(name, _)| name).collect();
+    assert_eq!(names, ["refused_short", "refused_other_key", "refused_not_authentic", "opened"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A cluster of `ftqd` processes with their configurations and data below one directory.
 
+use super::level::wait_until_level;
 use super::patience::{CEILING, Ticks};
 use ftq_client::{Blocking, Client, Options};
 use std::ffi::OsString;
@@ -166,22 +167,9 @@ impl Cluster {
 
     /// Waits until `member` knows by itself what the cluster knows: as many slots, and the same state after them.
     pub fn wait_until_level(&self, member: u8) {
-        let options =
-            Options { servers: vec![self.server(member)], timeout: Duration::from_secs(1), ..Options::default() };
-        let alone = Blocking::open(options).expect("a client");
-        let (upto, state) = self.blocking().summary().expect("the others serve");
-        let clock = Ticks::start();
-        while clock.passed() < CEILING {
-            match alone.local_summary() {
-                Ok((slot, local)) if slot == upto => {
-                    assert_eq!(local.digest, state.digest, "member {member} has another state at slot {slot}");
-                    return;
-                }
-                Ok((slot, _)) if slot > upto => return,
-                Ok(_) | Err(_) => clock.pause(),
-            }
+        if let Err(why) = wait_until_level(&self.options(), self.server(member)) {
+            panic!("{why}");
         }
-        panic!("member {member} does not catch up");
     }
 
     /// The members' ids.

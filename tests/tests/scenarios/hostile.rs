@@ -101,6 +101,27 @@ fn bytes_by_chance_do_no_harm() {
     }
 }
 
+/// A newer replica may say what this one does not know: it is dropped and counted, and nothing else comes of it.
+#[test]
+fn messages_of_unknown_kinds_are_dropped_and_counted() {
+    let mut world = second_view();
+    let boot = world.running(FORGED).unwrap().boot;
+    let refused = |world: &World, reason: &str| {
+        let replica = &world.running(TARGET).unwrap().replica;
+        replica.refused().find(|(why, _)| *why == reason).map_or(0, |(_, count)| count)
+    };
+    let numbers = unused_numbers(&mut world);
+    for (before, number) in (0..3).zip(numbers) {
+        assert_eq!(refused(&world, "message of a newer version"), before);
+        let mut bytes = packet(world.cluster(), FORGED, boot, number);
+        put_frame(&mut bytes, b"\xeewhat version 2 says");
+        world.inject(FORGED, TARGET, bytes.into());
+        world.run_for(Span::millis(5));
+    }
+    assert_eq!((refused(&world, "message of a newer version"), refused(&world, "malformed message")), (3, 0));
+    goes_on(&mut world);
+}
+
 /// What nobody of the present view would say.
 fn absurd(world: &World) -> Vec<Message> {
     let current = world.view(TARGET).0;
