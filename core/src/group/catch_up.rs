@@ -174,6 +174,7 @@ impl Group {
         if self.active || slot <= self.complete_to() {
             return;
         }
+        self.give_up_joining(from, slot);
         let stale = |download: &Download| download.slot < slot || now.since(download.progress_at) > PROGRESS_WITHIN;
         if self.catch_up.download.as_ref().is_none_or(stale) {
             self.catch_up.download = Some(Download { slot, head: None, pieces: vec![None], progress_at: now });

@@ -121,7 +121,8 @@ impl Group {
                 }
             }
             Change::Gathering { since, .. } => {
-                if now.since(*since) > timing.failure.times(4) {
+                // What can't be gathered ends the joining, and with it this ballot.
+                if now.since(*since) > timing.failure.times(4) || self.joining.is_none() {
                     self.give_up(now);
                 }
             }

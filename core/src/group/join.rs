@@ -225,6 +225,15 @@ impl Group {
         }
     }
 
+    /// Who has the adopted log offers a snapshot at `slot` in place of what is lacking here: no install can be
+    /// made of that. The snapshot is fetched first, and a later view takes this replica in.
+    pub(super) fn give_up_joining(&mut self, from: MemberId, slot: Slot) {
+        let in_vain = |joining: &Joining| joining.job.is_none() && joining.source == from && joining.reached() < slot;
+        if self.joining.as_ref().is_some_and(in_vain) {
+            self.joining = None;
+        }
+    }
+
     /// A part of the adopted log.
     pub(super) fn on_tail(&mut self, now: Time, from: MemberId, ballot: Ballot, slots: Vec<SlotRecord>) {
         let Some(joining) = &mut self.joining else { return };

@@ -72,10 +72,12 @@ impl Boots {
     }
 
     /// `boot` has said `nonce`, in packet `number`. If that proves it, it is believed from now on,
-    /// and the answer is how long the challenge took at most.
+    /// and the answer is how long the challenge took at most. A boot that was challenged before it has run
+    /// before it: only who runs answers. Its own answer may still be on the way, and counts for nothing.
     pub(super) fn prove(&mut self, now: Time, boot: BootId, nonce: u64, number: u64) -> Option<Span> {
         let at = self.candidates.iter().position(|c| c.boot == boot && c.nonce == nonce)?;
         let proved = self.candidates.swap_remove(at);
+        self.candidates.retain(|candidate| candidate.seen_at > proved.seen_at);
         let mut window = Window::default();
         window.take(number);
         self.believed = Some(Believed { boot, tag: boot_tag(boot), window });
@@ -118,6 +120,20 @@ mod tests {
         assert_eq!(boots.prove(at(2), BOOT, nonce, 1), Some(Span::millis(2)));
         assert_eq!(boots.believed(), Some(BOOT));
         assert_eq!(boots.prove(at(3), BOOT, nonce, 2), None, "a proof counts once");
+    }
+
+    /// Two restarts in a row, and the answer of the first run overtaken by that of the second.
+    #[test]
+    fn the_late_proof_of_a_former_boot_is_not_believed() {
+        let (mut boots, mut chance) = (Boots::default(), Chance::new(1));
+        let (former, next) = (BootId([2; 16]), BootId([3; 16]));
+        let late = boots.meet(at(0), former, &mut chance).unwrap();
+        let nonce = boots.meet(at(3), BOOT, &mut chance).unwrap();
+        let newest = boots.meet(at(4), next, &mut chance).unwrap();
+        assert!(boots.prove(at(5), BOOT, nonce, 1).is_some());
+        assert_eq!(boots.prove(at(6), former, late, 1), None);
+        assert_eq!(boots.believed(), Some(BOOT));
+        assert!(boots.prove(at(7), next, newest, 1).is_some(), "who was met later may be the one that runs now");
     }
 
     #[test]

@@ -332,8 +332,7 @@ impl Link {
 
     /// Since when the streams of `peer` to us have a hole that is known and was not filled.
     pub fn gap_since(&self, peer: MemberId) -> Option<Time> {
-        let peer = self.peer(peer)?;
-        earliest([peer.broadcast.gap_since(), peer.pair.as_ref().and_then(|pair| pair.incoming.gap_since())])
+        self.peer(peer)?.gap_since(self.epoch)
     }
 
     /// When the last full-size packet of `peer` was accepted.

@@ -1,5 +1,6 @@
 //! What link knows of one peer.
 
+use super::Epoch;
 use super::boots::Boots;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
@@ -23,6 +24,8 @@ pub(super) struct Peer {
     pub(super) pair: Option<Pair>,
     /// Its stream of this epoch.
     pub(super) broadcast: Incoming,
+    /// The number of the newest packet of its believed boot, and the epoch that it named.
+    pub(super) newest: (u64, Epoch),
     /// Whether its believed boot has shown that it believes ours.
     pub(super) believes_me: bool,
     pub(super) heard_at: Option<Time>,
@@ -61,6 +64,7 @@ impl Peer {
             pace: Pace::default(),
             pair: None,
             broadcast: Incoming::default(),
+            newest: (0, Epoch(0)),
             believes_me: false,
             heard_at: None,
             full_size_at: None,
@@ -82,6 +86,13 @@ impl Peer {
         self.broadcast = Incoming::default();
         self.marks_at = None;
         self.untold = 0;
+    }
+
+    /// Since when its streams have a hole that it could fill. What is missing of its stream of `epoch` will
+    /// never come once it has left that, and is no sign that nothing of what it sends now comes through.
+    pub(super) fn gap_since(&self, epoch: Epoch) -> Option<Time> {
+        let broadcast = self.broadcast.gap_since().filter(|_| self.newest.1 == epoch);
+        earliest([broadcast, self.pair.as_ref().and_then(|pair| pair.incoming.gap_since())])
     }
 
     /// The next thing to do about it.

@@ -71,6 +71,7 @@ impl Link {
         if datagram.len() >= self.options.datagram_max {
             peer.full_size_at = Some(self.now);
         }
+        peer.newest = peer.newest.max((header.number, Epoch(header.epoch)));
         let same_epoch = self.epoch != Epoch(0) && header.epoch == self.epoch.0 && self.members.contains(from);
         let context = Context { at, from, same_epoch, to_me: false, probed: false };
         self.take_frames(context, header.epoch, frames, datagram)
@@ -88,7 +89,7 @@ impl Link {
                     match peer.boots.prove(self.now, header.boot, nonce, header.number) {
                         Some(round_trip) => {
                             peer.speaks = speaks;
-                            self.believe(at, round_trip);
+                            self.believe(at, round_trip, header);
                             return Ok(());
                         }
                         None => wrong_proof = true,
@@ -118,7 +119,7 @@ impl Link {
     }
 
     /// The boot of the peer has just proved itself.
-    fn believe(&mut self, at: usize, round_trip: Span) {
+    fn believe(&mut self, at: usize, round_trip: Span, header: &Header) {
         self.pair_up(at);
         let peer = &mut self.peers[at];
         peer.pace.measured(round_trip);
@@ -126,6 +127,7 @@ impl Link {
         peer.full_size_at = None;
         // What is missing of the former boot's stream will never come, and is no fault of this one.
         peer.forget_broadcast();
+        peer.newest = (header.number, Epoch(header.epoch));
         // It asked who we are at the same time; if that got lost, it learns of us now.
         peer.answer = true;
         let Some(boot) = peer.boots.believed() else { return };

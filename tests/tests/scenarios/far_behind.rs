@@ -57,3 +57,20 @@ fn comes_back(setup: Setup) -> World {
     assert!(world.applied(3).0 + 1_000 > world.committed().0, "{} of {}", world.applied(3), world.committed());
     world
 }
+
+/// The two who are left of three are a quorum, but what one of them lacks is cut at the other: it takes the
+/// snapshot before the view that needs it.
+#[test]
+fn it_takes_a_snapshot_when_nobody_else_is_left() {
+    let mut world = formed(Setup::cluster(3).snapshots(20, 10).build());
+    world.load(0, Load::writes(4));
+    world.run_for(Span::millis(100));
+    world.power_cut(1);
+    let left = world.committed();
+    world.run_until(Span::secs(10), |world| world.committed().0 > left.0 + 200).expect("slots that it lacks");
+    world.power_cut_all();
+    world.new_disk(2);
+    world.start_all();
+    world.run_until(Span::secs(5), World::is_one_view_of_all).expect("all are back");
+    assert!(world.counts().of(Count::CaughtUpBySnapshot) > 0);
+}

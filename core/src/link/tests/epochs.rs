@@ -98,3 +98,33 @@ fn epochs_that_follow_each_other_fast_stay_apart() {
     mesh.run_till(Span::secs(2), Mesh::is_settled);
     assert_eq!(mesh.broadcasts(2, 1).len(), 20);
 }
+
+/// A member leaves an epoch while something of its stream is missing at one that stays: that will never come,
+/// and is no sign that nothing comes through of what it sends now. A packet that is late changes nothing.
+#[test]
+fn who_leaves_an_epoch_leaves_no_hole() {
+    let mut mesh = Mesh::met(2, CALM, 1);
+    let now = mesh.now;
+    mesh.cuts.insert((member(1), member(2)));
+    mesh.broadcast(1, b"lost");
+    mesh.cuts.clear();
+    let late = {
+        let link = mesh.link(1);
+        link.broadcast(b"the next one, which is late");
+        link.flush(now);
+        link.poll_send().unwrap().1
+    };
+    mesh.broadcast(1, b"the one after that");
+    mesh.cuts.insert((member(2), member(1)));
+    mesh.run(ms(20));
+    assert!(mesh.link(2).gap_since(member(1)).is_some(), "it could still be filled");
+    mesh.link(1).close_epoch();
+    mesh.link(1).note(MemberSet::of(member(2)), b"out", false);
+    mesh.flush(member(1));
+    mesh.run(ms(20));
+    assert_eq!(mesh.link(2).gap_since(member(1)), None);
+    let now = mesh.now;
+    mesh.link(2).receive(now, member(1), late);
+    assert_eq!(mesh.link(2).gap_since(member(1)), None);
+    assert!(mesh.broadcasts(2, 1).is_empty(), "and nothing is taken out of order");
+}
