@@ -31,7 +31,7 @@ impl ClientPort {
             datagram_loopback: CLIENT_DATAGRAM_LOOPBACK,
         };
         Ok(ClientPort {
-            socket: socket::bind("clients", config.client)?,
+            socket: socket::bind("clients", &config.client)?,
             port: Port::new(&keys.clients, options, random),
             tally: Tally::new("clients"),
         })

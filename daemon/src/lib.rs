@@ -17,6 +17,7 @@ mod ending;
 mod greeting;
 mod lines;
 mod manager;
+mod names;
 mod offline;
 mod orders;
 mod peer_port;
@@ -25,8 +26,7 @@ mod socket;
 mod standing;
 mod story;
 mod tally;
-#[cfg(test)]
-mod tests;
+mod version;
 
 use arguments::{Arguments, Command};
 pub use ending::Ending;
@@ -57,7 +57,7 @@ fn run(arguments: &Arguments) -> ExitCode {
 
 fn start(arguments: &Arguments) -> Result<(), Ending> {
     if arguments.version {
-        println!("ftqd {}", env!("CARGO_PKG_VERSION"));
+        println!("{}", version::text());
         return Ok(());
     }
     if let Some(command) = &arguments.command {
@@ -66,10 +66,16 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
             Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
         };
     }
-    let config = match &arguments.config {
-        Some(path) => config::Config::read(path)?,
-        None => config::Config::alone()?,
+    let told = arguments.told()?;
+    let config = match arguments.file() {
+        Some(path) => config::Config::read(&path, &told)?,
+        None => config::Config::alone(&told)?,
     };
+    lines::set(config.log);
+    if arguments.print_config {
+        print!("{}", config.print());
+        return Ok(());
+    }
     let keys = config.keys()?;
     if arguments.check_config {
         println!("{}", greeting::summary(&config));

@@ -14,6 +14,7 @@ use ftq_core::time::Time;
 use ftq_net::keys::Keys;
 use ftq_net::peer::{Opener, Seal};
 use ftq_net::socket::{Path, Socket};
+use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
@@ -23,8 +24,8 @@ pub(crate) struct PeerPort {
     /// None for a replica without a key: it is alone and has nothing to say.
     seal: Option<Seal>,
     opener: Opener,
-    /// The others and their addresses: few enough to look through.
-    peers: Vec<(MemberId, SocketAddr)>,
+    /// The others and their addresses, as far as their names mean something: few enough to look through.
+    peers: Vec<(MemberId, Option<SocketAddr>)>,
     datagram: Vec<u8>,
     tally: Tally,
 }
@@ -32,15 +33,12 @@ pub(crate) struct PeerPort {
 impl PeerPort {
     /// Takes this member's address.
     pub(crate) fn open(config: &Config, cluster: ClusterId, keys: &Keys, boot: BootId) -> Result<PeerPort, Ending> {
-        let (mine, others): (Vec<_>, Vec<_>) = config.members.iter().partition(|(id, _)| **id == config.me);
-        let Some((_, address)) = mine.first() else {
-            return Err(Ending::Config { file: None, what: format!("{} is none of the members", config.me) });
-        };
+        let others = config.members.iter().filter(|(id, _)| **id != config.me);
         Ok(PeerPort {
-            socket: socket::bind("peers", **address)?,
+            socket: socket::bind("peers", &config.peer)?,
             seal: keys.cluster.first().map(|secret| Seal::new(secret, cluster, config.me, boot)),
             opener: Opener::new(&keys.cluster, cluster),
-            peers: others.into_iter().map(|(id, address)| (*id, *address)).collect(),
+            peers: others.map(|(id, address)| (*id, address.number())).collect(),
             datagram: Vec::new(),
             tally: Tally::new("peers"),
         })
@@ -71,9 +69,23 @@ impl PeerPort {
     pub(crate) fn send(&mut self, to: MemberSet, packet: &[u8]) {
         let Some(seal) = &mut self.seal else { return };
         seal.seal(packet, &mut self.datagram);
-        for (_, address) in self.peers.iter().filter(|(member, _)| to.contains(*member)) {
-            self.socket.send(&self.datagram, Path::to(*address));
+        let addresses =
+            self.peers.iter().filter(|(member, _)| to.contains(*member)).filter_map(|(_, address)| *address);
+        for address in addresses {
+            self.socket.send(&self.datagram, Path::to(address));
         }
+    }
+
+    /// Another member's name means this from now on.
+    pub(crate) fn locate(&mut self, member: MemberId, means: SocketAddr) {
+        if let Some((_, address)) = self.peers.iter_mut().find(|(id, _)| *id == member) {
+            *address = Some(means);
+        }
+    }
+
+    /// The address that it has.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
     }
 
     /// Hands everything to the system, and writes down what was refused, now and then.

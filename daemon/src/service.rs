@@ -13,10 +13,11 @@
 
 use crate::client_port::ClientPort;
 use crate::closing;
-use crate::config::Config;
+use crate::config::{Address, Config};
 use crate::ending::Ending;
 use crate::greeting;
 use crate::manager::Manager;
+use crate::names::Names;
 use crate::orders::Order;
 use crate::peer_port::PeerPort;
 use crate::standing::Standing;
@@ -34,7 +35,6 @@ use smol::Timer;
 use smol::channel::{self, Receiver};
 use smol::future;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
@@ -56,8 +56,9 @@ pub(crate) struct Service {
     orders: Receiver<Order>,
     order: Option<Order>,
     peers: PeerPort,
+    names: Names,
     clients: ClientPort,
-    address: SocketAddr,
+    address: Address,
     story: Story,
     timer: Timer,
     /// When the timer goes off.
@@ -96,15 +97,23 @@ impl Service {
         let wake = move || {
             let _ = wake.try_send(());
         };
-        let stored = disk::Options { cluster: Some(config.cluster_id()), ..disk::Options::default() };
-        let (store, opened) = DiskStore::open(&config.data_dir, &stored, wake)?;
+        let stored = disk::Options {
+            cluster: Some(config.cluster_id()),
+            journal_bytes: config.journal,
+            log_keep_bytes: config.log_keep,
+            low_bytes: config.disk_low,
+            ..disk::Options::default()
+        };
+        let (store, opened) = DiskStore::open(&config.data_dir, &stored, wake.clone())?;
         // Another one than the configured, once the operator has ordered to start anew.
         let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
         let peers = PeerPort::open(config, cluster, keys, boot)?;
+        let from = peers.local_addr().map_err(|error| Ending::System { doing: "ask for an own address", error })?;
+        let names = Names::ask(config, from.ip(), wake.clone())?;
         if let Some(warning) = greeting::loss(opened.condition, config) {
             log::error!("{warning}");
         }
-        println!("{}\n{}", greeting::summary(config), greeting::invitation(config.client));
+        println!("{}\n{}", greeting::summary(config), greeting::invitation(&config.client));
         let options = Options {
             me: config.me,
             cluster,
@@ -124,8 +133,9 @@ impl Service {
             orders,
             order: None,
             peers,
+            names,
             clients,
-            address: config.client,
+            address: config.client.clone(),
             story: Story::new(config.me),
             timer: Timer::never(),
             armed: Time::NEVER,
@@ -197,6 +207,9 @@ impl Service {
 
     /// Priority 2. Whether there may be more.
     fn take_peers(&mut self) -> bool {
+        while let Some((member, means)) = self.names.found() {
+            self.peers.locate(member, means);
+        }
         for _ in 0..PEERS_BUDGET {
             let Some(received) = self.peers.receive() else { return false };
             if let Some((from, bytes)) = received {
@@ -238,6 +251,8 @@ impl Service {
     fn take_note(&mut self, event: &Event) {
         self.story.tell(event);
         match event {
+            // What follows it says less.
+            Event::Stopped { .. } if matches!(self.end, End::Failed(_)) => {}
             Event::Older => self.end = End::Failed(Ending::Older),
             Event::Stopped { why } => self.end = End::Failed(Ending::Stopped(why)),
             Event::Retired { .. } => self.end = End::Retired,

@@ -1,12 +1,15 @@
 //! How both ports get their sockets.
 
+use crate::config::Address;
 use crate::ending::Ending;
 use ftq_net::socket::{BUFFER_BYTES, Socket};
+use std::io;
 use std::net::SocketAddr;
 
 /// A bound socket. `port` names it in an error, and in a warning when the system keeps little for it.
-pub(crate) fn bind(port: &'static str, address: SocketAddr) -> Result<Socket, Ending> {
-    let socket = Socket::bind(address).map_err(|error| Ending::Address { port, address, error })?;
+pub(crate) fn bind(port: &'static str, address: &Address) -> Result<Socket, Ending> {
+    let refused = |error| Ending::Address { port, address: address.clone(), error };
+    let socket = Socket::bind(meaning(address).map_err(refused)?).map_err(refused)?;
     if let Ok(given) = socket.receive_buffer()
         && given < BUFFER_BYTES
     {
@@ -16,4 +19,10 @@ pub(crate) fn bind(port: &'static str, address: SocketAddr) -> Result<Socket, En
         );
     }
     Ok(socket)
+}
+
+/// What an address means now. An own name is not waited for: whoever starts this daemon starts it again.
+pub(crate) fn meaning(address: &Address) -> io::Result<SocketAddr> {
+    let found = address.resolve().map_err(io::Error::other)?;
+    found.first().copied().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
