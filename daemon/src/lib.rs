@@ -10,13 +10,16 @@
 //! Nothing on the loop waits for a disk or for a socket.
 
 mod arguments;
+mod board;
 mod client_port;
 mod closing;
 pub mod config;
 mod ending;
 mod greeting;
+mod http;
 mod lines;
 mod manager;
+mod metrics;
 mod names;
 mod offline;
 mod orders;
@@ -29,6 +32,7 @@ mod tally;
 mod version;
 
 use arguments::{Arguments, Command};
+use board::Board;
 pub use ending::Ending;
 use manager::Manager;
 use service::Service;
@@ -84,8 +88,12 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
     let orders = orders::listen(1)?;
     let [orders] = orders.as_slice() else { return Ok(()) };
     let mut manager = Manager::of_environment();
+    let board = Board::default();
+    if let Some(address) = &config.http {
+        http::serve(address, board.clone())?;
+    }
     loop {
-        let ending = match Service::open(&config, &keys, orders.clone())?.serve(&mut manager) {
+        let ending = match Service::open(&config, &keys, orders.clone(), board.clone())?.serve(&mut manager) {
             Ok(()) => return Ok(()),
             Err(Ending::Older) => Ending::Older,
             Err(ending) => return Err(ending),

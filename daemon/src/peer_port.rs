@@ -13,7 +13,7 @@ use ftq_core::link::PacketName;
 use ftq_core::time::Time;
 use ftq_net::keys::Keys;
 use ftq_net::peer::{Opener, Seal};
-use ftq_net::socket::{Path, Socket};
+use ftq_net::socket::{Counters, Path, Socket};
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
@@ -86,6 +86,16 @@ impl PeerPort {
     /// The address that it has.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+
+    /// What was opened, and refused.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.opener.counts()
+    }
+
+    /// What the socket has counted.
+    pub(crate) fn socket_counts(&self) -> Counters {
+        self.socket.counters()
     }
 
     /// Hands everything to the system, and writes down what was refused, now and then.

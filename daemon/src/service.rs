@@ -11,12 +11,14 @@
 //! | 3 | datagrams of clients | new work comes last: under load it waits in the socket, then it is lost and sent again |
 //! | 4 | time | every turn, when it is due |
 
+use crate::board::{Board, Check};
 use crate::client_port::ClientPort;
 use crate::closing;
 use crate::config::{Address, Config};
 use crate::ending::Ending;
 use crate::greeting;
 use crate::manager::Manager;
+use crate::metrics::{self, Meter, Seen};
 use crate::names::Names;
 use crate::orders::Order;
 use crate::peer_port::PeerPort;
@@ -25,7 +27,7 @@ use crate::story::Story;
 use ftq_core::ids::{BootId, MemberId};
 use ftq_core::machine::queues::{Limits, Queues};
 use ftq_core::replica::{Event, Input, Options, Output, Replica};
-use ftq_core::time::Time;
+use ftq_core::time::{Span, Time};
 use ftq_net::clock::Clock;
 use ftq_net::keys::Keys;
 use ftq_net::peer::SEAL_BYTES;
@@ -46,6 +48,9 @@ const CLIENTS_BUDGET: usize = 128;
 /// A snapshot is taken every so many slots: at start no more than these are replayed.
 const SNAPSHOT_EVERY: u64 = 10_000;
 
+/// How often the board is written anew: what is asked for is no older than that.
+const POST_EVERY: Span = Span::millis(500);
+
 /// One replica with all that it needs.
 pub(crate) struct Service {
     me: MemberId,
@@ -60,6 +65,9 @@ pub(crate) struct Service {
     clients: ClientPort,
     address: Address,
     story: Story,
+    meter: Meter,
+    board: Board,
+    post_at: Time,
     timer: Timer,
     /// When the timer goes off.
     armed: Time,
@@ -84,7 +92,7 @@ enum End {
 
 impl Service {
     /// Takes the addresses and the store.
-    pub(crate) fn open(config: &Config, keys: &Keys, orders: Receiver<Order>) -> Result<Service, Ending> {
+    pub(crate) fn open(config: &Config, keys: &Keys, orders: Receiver<Order>, board: Board) -> Result<Service, Ending> {
         let clock = Clock::start();
         let mut random = [0; 56];
         getrandom::fill(&mut random)
@@ -137,6 +145,9 @@ impl Service {
             clients,
             address: config.client.clone(),
             story: Story::new(config.me),
+            meter: Meter::new(),
+            board,
+            post_at: Time(0),
             timer: Timer::never(),
             armed: Time::NEVER,
             greeted: false,
@@ -155,6 +166,7 @@ impl Service {
                 self.carry_out();
                 self.greet();
                 self.tell(manager);
+                self.post();
                 if !more && matches!(self.end, End::None | End::Asked) {
                     self.sleep(manager).await;
                 }
@@ -224,7 +236,9 @@ impl Service {
         for _ in 0..CLIENTS_BUDGET {
             let Some(received) = self.clients.receive(self.clock.now()) else { return false };
             if let Some((client, message)) = received {
-                self.replica.handle(self.clock.now(), Input::Client { client, message });
+                let now = self.clock.now();
+                self.meter.asked(now, &message);
+                self.replica.handle(now, Input::Client { client, message });
             }
         }
         true
@@ -236,7 +250,10 @@ impl Service {
         while let Some(output) = self.replica.poll(now) {
             match output {
                 Output::Send { to, bytes } => self.peers.send(to, &bytes),
-                Output::Reply { client, message } => self.clients.send(now, client, &message),
+                Output::Reply { client, message } => {
+                    self.meter.answered(now, &message);
+                    self.clients.send(now, client, &message);
+                }
                 Output::Persist { id, job } => self.store.submit(id, job),
                 Output::Fetch { id, fetch } => self.store.fetch(id, fetch),
                 Output::Changed { id, outcome } => log::info!("change {} of the cluster: {outcome:?}", id.0),
@@ -250,6 +267,7 @@ impl Service {
     /// Something has happened; the last words of the replica may still follow.
     fn take_note(&mut self, event: &Event) {
         self.story.tell(event);
+        self.meter.note(self.clock.now(), event);
         match event {
             // What follows it says less.
             Event::Stopped { .. } if matches!(self.end, End::Failed(_)) => {}
@@ -290,10 +308,30 @@ impl Service {
         manager.tick(now, || Standing::of(self.replica.group(), self.me, now).to_string(), || self.store.vitals());
     }
 
+    /// Pins up how it is, for whoever watches.
+    fn post(&mut self) {
+        self.meter.turned();
+        let now = self.clock.now();
+        if now < self.post_at {
+            return;
+        }
+        self.post_at = now + POST_EVERY;
+        let standing = Standing::of(self.replica.group(), self.me, now);
+        let Service { me, replica, store, peers, clients, meter, .. } = self;
+        let seen = Seen { now, me: *me, standing: &standing, replica, store, peers, clients, meter };
+        let stops = Check {
+            name: "staying",
+            holds: matches!(self.end, End::None),
+            details: if matches!(self.end, End::None) { "not told to stop" } else { "told to stop" }.to_owned(),
+        };
+        let checks = standing.checks().into_iter().chain([stops]).collect();
+        self.board.post(metrics::collect(&seen), checks);
+    }
+
     /// Until something comes in, or the replica wants to be called, or a little before that.
     async fn sleep(&mut self, manager: &Manager) {
         let deadline = self.replica.deadline().map_or(Time::NEVER, |(at, _)| at);
-        let others = [self.clients.deadline(), manager.deadline()];
+        let others = [self.clients.deadline(), manager.deadline(), Some(self.post_at)];
         let deadline = others.into_iter().flatten().fold(deadline, Time::min);
         // An earlier call does no harm, and each setting of the timer costs the reactor a wake-up.
         if deadline < self.armed {

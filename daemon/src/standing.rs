@@ -1,10 +1,14 @@
 //! Where a replica stands, as a person asks: in which view, in what role, how far behind. The service manager's
 //! status, the readiness page and the metrics are made of it.
 
+use crate::board::Check;
 use ftq_core::group::Group;
 use ftq_core::ids::{Ballot, MemberId, MemberSet, Slot};
 use ftq_core::time::Time;
 use std::fmt;
+
+/// With more slots to apply than this, answers come late.
+const LAG_MAX: u64 = 1_024;
 
 /// What a replica does in its cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,16 @@ impl Standing {
     }
 }
 
+impl Role {
+    /// All roles, by the names that the metrics have for them.
+    pub(crate) const ALL: [(Role, &str); 4] = [
+        (Role::Sequencer, "sequencer"),
+        (Role::Voter, "voter"),
+        (Role::Outside, "outside"),
+        (Role::Learner, "learner"),
+    ];
+}
+
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -68,6 +82,25 @@ impl fmt::Display for Role {
             Role::Outside => "in no view",
             Role::Learner => "learns, does not vote",
         })
+    }
+}
+
+impl Standing {
+    /// What a client needs of a replica: where one does not hold it should go elsewhere.
+    pub(crate) fn checks(&self) -> Vec<Check> {
+        let Standing { view, members, heard, role, is_serving, applied, lag } = self;
+        vec![
+            Check { name: "role", holds: matches!(role, Role::Sequencer | Role::Voter), details: role.to_string() },
+            Check {
+                name: "serving",
+                holds: *is_serving,
+                details: format!(
+                    "view {view:?} of {members}, hears {}",
+                    if heard.is_empty() { "nobody".to_owned() } else { heard.to_string() }
+                ),
+            },
+            Check { name: "up-to-date", holds: *lag <= LAG_MAX, details: format!("slot {applied}, {lag} behind") },
+        ]
     }
 }
 

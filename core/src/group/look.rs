@@ -73,6 +73,16 @@ impl Group {
         others.map(|heartbeat| heartbeat.committed).fold(self.log.committed(), Slot::max)
     }
 
+    /// How many jobs the store has not finished, of those that something waits for.
+    pub fn unfinished_jobs(&self) -> usize {
+        self.outstanding.len()
+    }
+
+    /// Up to where the delivered log is durable in the archive.
+    pub fn archived(&self) -> Slot {
+        self.archived
+    }
+
     /// Who this is: member, store, boot.
     pub(crate) fn identity(&self) -> (MemberId, StoreId, BootId) {
         (self.options.me, self.store, self.boot)

@@ -143,7 +143,7 @@ pub enum ServerMessage {
 }
 
 /// How an answer names the request that it is about when the log has not named it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequestName {
     /// An opening, by its nonce.
     Open([u8; 16]),

@@ -46,6 +46,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use vitals::Vitals;
@@ -95,6 +96,7 @@ pub struct DiskStore {
     done: Receiver<Done>,
     has_failed: bool,
     vitals: [Vitals; 2],
+    free: Arc<AtomicU64>,
     last: JobId,
     threads: Vec<JoinHandle<()>>,
 }
@@ -130,6 +132,7 @@ impl DiskStore {
         let (to_writer, writer_orders) = channel();
         let (to_archivist, archivist_orders) = channel();
         let snapshot = opened.snapshot.as_ref().map_or(Slot(0), |snapshot| snapshot.slot);
+        let free = space.seen();
         let vitals = [Vitals::default(), Vitals::default()];
         let [of_writer, of_archivist] = vitals.clone();
         let (to, out, whose) = (to_archivist.clone(), outlet.clone(), register.clone());
@@ -147,6 +150,7 @@ impl DiskStore {
             done,
             has_failed: false,
             vitals,
+            free,
             last: JobId(0),
             threads,
         };
@@ -157,6 +161,11 @@ impl DiskStore {
     pub fn vitals(&self) -> [Vital; 2] {
         let [writer, archivist] = &self.vitals;
         [writer.look("journal"), archivist.look("archive")]
+    }
+
+    /// What is free on its disk, once that was looked at.
+    pub fn free_bytes(&self) -> Option<u64> {
+        Some(self.free.load(Ordering::Relaxed)).filter(|free| *free > 0)
     }
 
     /// Whose store it is.

@@ -188,6 +188,11 @@ impl Cluster {
         SocketAddr::from(([127, a, b, first + member], 7410))
     }
 
+    /// Where a member shows its metrics and its health.
+    pub fn watched(&self, member: u8) -> SocketAddr {
+        SocketAddr::new(self.server(member).ip(), 7412)
+    }
+
     /// The process of a member that runs.
     pub fn process(&self, member: u8) -> Option<u32> {
         self.members.get(usize::from(member) - 1)?.as_ref().map(Child::id)

@@ -9,6 +9,7 @@ mod python;
 mod restarts;
 mod sealed;
 mod stopping;
+mod watched;
 mod work;
 
 use ftq_tests::process::Cluster;
