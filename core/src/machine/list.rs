@@ -112,15 +112,15 @@ impl Machine for Lists {
         (self.slot, self.clock) = (slot, clock);
     }
 
-    fn settle(&mut self) {
-        while let Some(alarm) = self.alarms.first_entry().filter(|alarm| *alarm.key() <= self.clock) {
-            let (at, count) = alarm.remove_entry();
-            self.fired += count;
-            self.chain(&[&self.slot.0.to_le_bytes(), &at.0.to_le_bytes()]);
-        }
+    fn settle(&mut self) -> bool {
+        let Some(alarm) = self.alarms.first_entry().filter(|alarm| *alarm.key() <= self.clock) else { return false };
+        let (at, count) = alarm.remove_entry();
+        self.fired += count;
+        self.chain(&[&self.slot.0.to_le_bytes(), &at.0.to_le_bytes()]);
+        true
     }
 
-    fn apply(&mut self, _place: Place, _ticket: Ticket, command: &Bytes, answer: &mut Vec<u8>) -> Progress {
+    fn apply(&mut self, _: Place, _: Ticket, command: &Bytes, _room: usize, answer: &mut Vec<u8>) -> Progress {
         let from = answer.len();
         match Command::decode(command.clone()) {
             Ok(command) => self.execute(command),
@@ -335,7 +335,7 @@ mod tests {
 
     fn run(machine: &mut Lists, command: &Command) -> Answer {
         let mut answer = Vec::new();
-        machine.apply(Place::default(), Ticket::default(), &command.encode(), &mut answer);
+        machine.apply(Place::default(), Ticket::default(), &command.encode(), 0, &mut answer);
         Answer::decode(Bytes::from(answer)).unwrap()
     }
 
@@ -369,11 +369,11 @@ mod tests {
         assert_eq!(run(&mut machine, &Command::Alarm { after_ms: 2 }), Answer::Alarm(SlotClock(3_000)));
         assert_eq!(machine.deadline(), Some(SlotClock(3_000)));
         machine.advance(Slot(2), SlotClock(2_999));
-        machine.settle();
+        assert!(!machine.settle());
         assert_eq!(ask(&machine, Question::Alarms), Answer::Alarms { fired: 0, pending: 1 });
         let before = machine.digest();
         machine.advance(Slot(3), SlotClock(3_000));
-        machine.settle();
+        assert!(machine.settle() && !machine.settle());
         assert_eq!(ask(&machine, Question::Alarms), Answer::Alarms { fired: 1, pending: 0 });
         assert_ne!(machine.digest(), before);
         assert_eq!(machine.deadline(), None);
@@ -385,7 +385,7 @@ mod tests {
         let mut machine = Lists::default();
         for bytes in [&b""[..], b"\x09", b"\x02\x01", b"\x03\x01\x01"] {
             let mut answer = Vec::new();
-            machine.apply(Place::default(), Ticket::default(), &Bytes::copy_from_slice(bytes), &mut answer);
+            machine.apply(Place::default(), Ticket::default(), &Bytes::copy_from_slice(bytes), 0, &mut answer);
             assert_eq!(Answer::decode(Bytes::from(answer)), Ok(Answer::Malformed));
         }
         assert!(machine.lists.is_empty() && machine.counters.is_empty());

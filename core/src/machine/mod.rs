@@ -7,11 +7,12 @@
 //! slot ──▶ advance, settle ──▶ what is due ──────┐
 //!   └────▶ apply ──▶ answered, or waiting        ├──▶ completed: answers to those who waited
 //!            ▲           abandon, end_sessions ──┘
-//!      session, number
+//!      session, number, room
 //! ```
 //!
 //! A command that waits is answered later, in the same slot or in another one; where it stands until then
-//! is part of the state.
+//! is part of the state. Answers are kept until their client has them, so whoever executes a command says
+//! how much room there is for its answer; a machine that would need more does nothing.
 
 pub mod list;
 pub mod pieces;
@@ -42,6 +43,9 @@ pub struct Ticket {
     pub number: u64,
 }
 
+/// An answer up to this length needs no room: every command can be answered so, were it with an error.
+pub const SHORT_ANSWER: usize = 23;
+
 /// What became of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -49,6 +53,8 @@ pub enum Progress {
     Answered,
     /// It waits; its answer comes out of [`Machine::completed`].
     Waiting,
+    /// There is no room for its answer: nothing was done.
+    NoRoom,
 }
 
 /// A version of the rules that this build does not know. A replica that is told to switch to it can't follow
@@ -56,13 +62,13 @@ pub enum Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownRules(pub u64);
 
-/// The answer to a command that had waited.
+/// The end of a command that had waited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
     /// Whose.
     pub ticket: Ticket,
-    /// The answer.
-    pub answer: Vec<u8>,
+    /// The answer; none if there was no room for it: then nothing was done, and the command waits no longer.
+    pub answer: Option<Vec<u8>>,
 }
 
 /// A deterministic state machine over commands that are opaque to everybody else. What a machine says
@@ -71,18 +77,26 @@ pub trait Machine: Sized {
     /// Time moves on to the clock of the slot that is applied next; called once per slot, before all else.
     fn advance(&mut self, slot: Slot, clock: SlotClock);
 
-    /// Does what is due by now; called once per slot, when the sessions are gone that end there, and
-    /// before its requests.
-    fn settle(&mut self) {}
+    /// Does the next thing that is due by now; whether there was one that this slot may still do. Called until
+    /// there is none, at the start of a slot, when the sessions are gone that end there, and after each request.
+    fn settle(&mut self) -> bool {
+        false
+    }
 
     /// Executes one command and appends its answer to `answer`, unless it waits. A command that makes no
-    /// sense is answered too.
-    fn apply(&mut self, place: Place, ticket: Ticket, command: &Bytes, answer: &mut Vec<u8>) -> Progress;
+    /// sense is answered too. An answer longer than [`SHORT_ANSWER`] is no longer than `room`.
+    fn apply(&mut self, place: Place, ticket: Ticket, command: &Bytes, room: usize, answer: &mut Vec<u8>) -> Progress;
 
-    /// The next answer to a command that had waited, in the order in which they were answered. All are
-    /// fetched after each call that changes something.
-    fn completed(&mut self) -> Option<Completion> {
+    /// Ends the next command that had waited and need not any more, in the order of asking. `room` says how
+    /// much there is for the answer to a command. All are fetched after each call that changes something.
+    fn completed(&mut self, room: impl FnMut(Ticket) -> usize) -> Option<Completion> {
+        let _ = room;
         None
+    }
+
+    /// The answers that are kept around this machine take so many bytes; said whenever that has changed.
+    fn keeps(&mut self, bytes: u64) {
+        let _ = bytes;
     }
 
     /// Nobody wants the answer to this command any more: it waits no longer.
@@ -90,7 +104,7 @@ pub trait Machine: Sized {
         let _ = ticket;
     }
 
-    /// Sessions are gone: none of their commands waits any longer, and then what they hold goes back.
+    /// Sessions are gone: none of their commands waits any longer, and what they hold is due to go back.
     fn end_sessions(&mut self, sessions: &[SessionId]) {
         let _ = sessions;
     }

@@ -16,7 +16,7 @@ pub struct Tally(u64);
 
 impl Machine for Tally {
     fn advance(&mut self, _: Slot, _: SlotClock) {}
-    fn apply(&mut self, _: Place, _: Ticket, _: &Bytes, answer: &mut Vec<u8>) -> Progress {
+    fn apply(&mut self, _: Place, _: Ticket, _: &Bytes, _: usize, answer: &mut Vec<u8>) -> Progress {
         self.0 += 1;
         answer.extend_from_slice(&self.0.to_le_bytes());
         Progress::Answered

@@ -71,12 +71,12 @@ impl Bench {
         if self.applied.is_multiple_of(SLOT) {
             let slot = self.applied / SLOT + 1;
             self.machine.advance(Slot(slot), SlotClock(0) + Span::millis(slot));
-            self.machine.settle();
+            while self.machine.settle() {}
         }
         self.applied += 1;
         self.answer.clear();
         let ticket = Ticket { session: SessionId(1), number: self.applied };
-        let progress = self.machine.apply(Place::default(), ticket, command, &mut self.answer);
+        let progress = self.machine.apply(Place::default(), ticket, command, usize::MAX, &mut self.answer);
         assert_eq!(progress, Progress::Answered, "nothing waits here");
         assert!(self.answer[1] != 0, "{command:?} is done");
     }

@@ -216,7 +216,7 @@ impl Witness {
                 Execution::Repeated => around.counts.one(Count::Repeated),
                 Execution::Settled => around.counts.one(Count::Settled),
                 Execution::NoSession => around.counts.one(Count::NoSession),
-                Execution::Opened | Execution::Closed | Execution::AheadOfWindow => {}
+                Execution::Opened | Execution::Full | Execution::Closed | Execution::AheadOfWindow => {}
             }
             self.note_answered(place, around);
         }

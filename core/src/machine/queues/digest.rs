@@ -6,6 +6,7 @@
 
 use super::label::{Label, QueueId};
 use crate::ids::Digest;
+use crate::session::message::SessionId;
 use core::ops::{AddAssign, SubAssign};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -23,6 +24,7 @@ enum Kind {
     Key = 5,
     Wait = 6,
     Whole = 7,
+    Gone = 8,
 }
 
 /// A plain item: its queue, its position, its priority and when it came.
@@ -48,6 +50,11 @@ pub(super) fn key(queue: QueueId, key: &Label, first: u64, count: u64, until: u6
 /// A pop that waits.
 pub(super) fn wait(numbers: [u64; 7]) -> Sum {
     element(Kind::Wait, numbers, 0)
+}
+
+/// A session that is gone and still has leases.
+pub(super) fn gone(session: SessionId) -> Sum {
+    element(Kind::Gone, [session.0], 0)
 }
 
 /// A sequence with its next number.

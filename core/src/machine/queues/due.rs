@@ -1,4 +1,5 @@
-//! What happens by the slot clock alone: leases, delays, lives, keys and waits that end.
+//! What is due: leases of sessions that are gone, and what the slot clock ends: leases, delays, lives, keys
+//! and waits.
 
 use super::Queues;
 use super::error::Error;
@@ -8,21 +9,28 @@ use super::limits::DUE_MAX;
 use crate::time::SlotClock;
 
 impl Queues {
-    /// Does what is due by now, in the order of time: at the same time items before those who wait.
-    /// What is left after [`DUE_MAX`] is done in the next slot.
-    pub(super) fn do_what_is_due(&mut self) {
-        for _ in 0..DUE_MAX {
-            let item = self.due.first().copied().filter(|(at, _)| *at <= self.clock);
-            let wait = self.waits.due().filter(|at| *at <= self.clock);
-            match (item, wait) {
-                (Some((at, queue)), wait) if wait.is_none_or(|wait| at <= wait) => self.do_one(queue, at),
-                (_, Some(wait)) => {
-                    let Some(ticket) = self.waits.take_late(wait) else { return };
-                    self.complete(ticket, &Err(Error::Empty));
-                }
-                (_, None) => return,
-            }
+    /// Does the next thing that is due, if this slot may do one more: leases of sessions that are gone, then
+    /// all else in the order of time, at the same time items before those who wait.
+    pub(super) fn do_next(&mut self) -> bool {
+        if self.done_in_slot == DUE_MAX {
+            return false;
         }
+        let item = self.due.first().copied().filter(|(at, _)| *at <= self.clock);
+        let wait = self.waits.due().filter(|at| *at <= self.clock);
+        match (self.leases.next_orphan(), item, wait) {
+            (Some((queue, position)), _, _) => {
+                let touched = self.give_back(queue, position, self.clock, SlotClock(0));
+                self.serve(touched);
+            }
+            (None, Some((at, queue)), wait) if wait.is_none_or(|wait| at <= wait) => self.do_one(queue, at),
+            (None, _, Some(wait)) => {
+                let Some(ticket) = self.waits.take_late(wait) else { return false };
+                self.complete(ticket, &Err(Error::Empty));
+            }
+            (None, _, None) => return false,
+        }
+        self.done_in_slot += 1;
+        true
     }
 
     /// Does the first thing that is due in a queue at this moment: keys before items.
@@ -39,7 +47,7 @@ impl Queues {
             State::Delayed | State::Ready => {
                 let done = self.change(id, |queue| {
                     let mut held = queue.lift(state, priority, position)?;
-                    if held.expires_at <= at {
+                    if held.expires_at() <= at {
                         queue.totals.expired += 1;
                     } else {
                         held.release();

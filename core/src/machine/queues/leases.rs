@@ -1,14 +1,13 @@
-//! The end of leases, and what becomes of the items: gone, back in their place, or among the dead letters.
+//! How a lease ends, and what becomes of the item: gone, back in its place, or among the dead letters.
 
 use super::Queues;
 use super::answer::{Answer, Reply};
 use super::error::Error;
-use super::held::{Held, NEVER, State};
+use super::held::{Held, State};
 use super::label::{QueueId, Receipt};
 use super::limits::{NUMBER_MAX, millis};
 use super::queue::Queue;
 use super::steps::Tally;
-use crate::session::message::SessionId;
 use crate::time::SlotClock;
 use alloc::vec::Vec;
 
@@ -33,7 +32,7 @@ impl Queues {
     /// What becomes of a leased item if its lease ends at this moment. `dead` says how many items go to a
     /// queue of dead letters before it.
     pub(super) fn fate(&self, queue: &Queue, held: &Held, at: SlotClock, dead: impl Fn(QueueId) -> u64) -> Fate {
-        if held.expires_at <= at {
+        if held.expires_at() <= at {
             return Fate::Expires;
         }
         let too_often = queue.settings.deliveries_max.is_some_and(|max| u64::from(held.deliveries) >= max);
@@ -51,7 +50,7 @@ impl Queues {
             queue.totals.acked += 1;
             held.session
         });
-        self.lease_ended(session.expect("a queue that was checked"), id);
+        self.leases.end(session.expect("a queue that was checked"), id, position);
     }
 
     /// A lease ends at `at` without an ack: its item may be ready from `ready_at` on. Says which queue got
@@ -78,29 +77,12 @@ impl Queues {
             }
             None
         });
-        self.lease_ended(session, id);
+        self.leases.end(session, id, position);
         let (Fate::Dies(target), Ok(Some(mut dead))) = (fate, dead) else { return id };
-        (dead.origin, dead.expires_at, dead.deliveries) = (id, NEVER, 0);
-        dead.came_ms = self.clock.0 / 1_000;
+        dead.die(id, self.clock.0 / 1_000);
         let moved = self.change(target, |queue| queue.push_held(State::Ready, dead));
         moved.expect("the queue of dead letters is there");
         target
-    }
-
-    /// A session is gone: what it holds goes back at once.
-    pub(super) fn return_leases(&mut self, session: SessionId) {
-        let held = self.holders.range((session, QueueId(0))..=(session, QueueId(u64::MAX)));
-        let queues: Vec<QueueId> = held.map(|((_, queue), _)| *queue).collect();
-        let mut touched = Vec::new();
-        for id in queues {
-            let Some(queue) = self.queues.get(&id) else { continue };
-            let own = queue.leased.iter().filter(|(_, held)| held.session == session);
-            let positions: Vec<u64> = own.map(|(position, _)| *position).collect();
-            for position in positions {
-                touched.push(self.give_back(id, position, self.clock, SlotClock(0)));
-            }
-        }
-        self.serve_all(touched);
     }
 
     /// Puts dead letters back at the end of the queues that they came from, all or none of those that are
@@ -114,9 +96,9 @@ impl Queues {
             if found.len() >= count {
                 break;
             }
-            if let Some(origin) = self.queues.get(&held.origin) {
+            if let Some(origin) = self.queues.get(&held.origin()) {
                 tally.push(origin, 1, held.item.len() as u64)?;
-                found.push((*priority, *position, held.origin));
+                found.push((*priority, *position, held.origin()));
             }
         }
         if found.is_empty() {
@@ -146,17 +128,5 @@ impl Queues {
         queues.sort_unstable();
         queues.dedup();
         queues.into_iter().for_each(|queue| self.serve(queue));
-    }
-
-    pub(super) fn leases_began(&mut self, session: SessionId, id: QueueId, count: u64) {
-        *self.holders.entry((session, id)).or_default() += count;
-    }
-
-    pub(super) fn lease_ended(&mut self, session: SessionId, id: QueueId) {
-        let count = self.holders.get_mut(&(session, id)).expect("who holds a lease is known");
-        *count -= 1;
-        if *count == 0 {
-            self.holders.remove(&(session, id));
-        }
     }
 }

@@ -34,7 +34,7 @@ pub const BATCH_ITEMS_MAX: usize = 1 << 16;
 pub const POP_BYTES_MAX: usize = 48 << 10;
 
 /// What an item of an answer is charged beyond its bytes: its length, its position, its receipt and how
-/// often it was delivered.
+/// often it was delivered. What stands before the items is charged as much.
 pub(super) const POP_ITEM_CHARGE: usize = 32;
 
 /// The longest label of a queue, name of a sequence or key of a push, in bytes.
@@ -65,8 +65,8 @@ pub const KEY_WINDOW_MS: u64 = 10 * 60 * 1_000;
 /// How many pops may wait in all queues; each holds a few hundred bytes.
 pub const WAITS_MAX: usize = 16_384;
 
-/// How many things that are due are done at the start of one slot; the rest is done in the next ones,
-/// which are ordered at once. It takes some tens of milliseconds at most.
+/// How many things that are due are done in one slot, leases of sessions that are gone among them; the rest
+/// is done in the next ones, which are ordered at once. It takes some tens of milliseconds at most.
 pub const DUE_MAX: usize = 1 << 16;
 
 /// By how much numbers are raised when a backup is restored, unless the operator says otherwise.

@@ -5,7 +5,7 @@
 //! name  ──▶ next number
 //! queue id ──▶ pops that wait, in the order of asking                             waits.rs
 //! slot clock ──▶ queues in which a lease, a delay, a life or a key ends           due.rs
-//! session ──▶ queues in which it holds leases                                     leases.rs
+//! session ──▶ leases that it holds                                                holders.rs
 //! ```
 //!
 //! What holds always:
@@ -15,13 +15,15 @@
 //!   waits is answered when there is something, when its time is over or when its queue goes;
 //! - an item is in one place: ready, delayed or leased in one queue, or gone. One that comes back stands
 //!   where it stood; with too many deliveries it goes to the dead letters in the same slot;
-//! - nobody waits at a queue that has something ready and is not paused;
-//! - pushes never take what the state is charged past the memory limit, and taking away always works. A lease
-//!   makes its item dearer, by no more than `HELD_CHARGE - ITEM_CHARGE`;
+//! - nobody waits at a queue that has something ready and is not paused, once all completions are fetched;
+//! - pushes never take what the state is charged, with the answers that are kept around it, past the memory
+//!   limit, and taking away always works. A lease makes its item dearer, by no more than
+//!   `HELD_CHARGE - ITEM_CHARGE`;
 //! - the digest and the charge are those of the state as it is, and are read in O(1).
 //!
-//! Things that are due are done at the start of a slot, in the order of their times; at the same time
-//! items before those who wait, then by queue and position.
+//! Things that are due are done at the start of a slot: the leases of sessions that are gone go back, then all
+//! else in the order of their times; at the same time items before those who wait, then by queue and position.
+//! Who waits is served after each of them.
 
 mod answer;
 mod backlog;
@@ -32,6 +34,7 @@ mod due;
 mod error;
 mod give;
 mod held;
+mod holders;
 mod keys;
 mod label;
 mod leases;
@@ -56,7 +59,7 @@ pub use limits::{
 pub use options::{PushOptions, Settings};
 pub use rules::Rules;
 
-use super::{Completion, Machine, Place, Progress, Ticket, UnknownRules};
+use super::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket, UnknownRules};
 use crate::ids::{Digest, Slot};
 use crate::session::message::SessionId;
 use crate::time::SlotClock;
@@ -65,6 +68,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use digest::Sum;
+use holders::Holders;
 use limits::SEQUENCE_CHARGE;
 use queue::{Queue, charge_of_queue};
 use waits::{Ask, Waits};
@@ -82,13 +86,30 @@ pub struct Queues {
     queues: BTreeMap<QueueId, Queue>,
     sequences: BTreeMap<Label, u64>,
     waits: Waits,
-    /// How many leases a session holds in a queue.
-    holders: BTreeMap<(SessionId, QueueId), u64>,
+    leases: Holders,
     /// When something is due in a queue next: an entry for each queue in which something is.
     due: BTreeSet<(SlotClock, QueueId)>,
+    /// How many things that were due this slot has done.
+    done_in_slot: usize,
     known: Known,
-    /// Answers to those who waited, which nobody has fetched yet.
+    /// What the answers take that are kept around the machine.
+    kept_bytes: u64,
+    /// Queues at which somebody who waits may have to be served.
+    unserved: BTreeSet<QueueId>,
+    /// Errors for those who waited, which nobody has fetched yet.
     completed: VecDeque<Completion>,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and mostly it is the large one")]
+pub enum Executed {
+    /// This is the reply.
+    Answered(Reply),
+    /// Whoever asked waits.
+    Waits,
+    /// There is no room for the answer: nothing was done.
+    NoRoom,
 }
 
 /// What is known of the whole state, so that nobody has to walk it.
@@ -126,29 +147,33 @@ impl Queues {
             queues: BTreeMap::new(),
             sequences: BTreeMap::new(),
             waits: Waits::default(),
-            holders: BTreeMap::new(),
+            leases: Holders::default(),
             due: BTreeSet::new(),
+            done_in_slot: 0,
             known: Known::default(),
+            kept_bytes: 0,
+            unserved: BTreeSet::new(),
             completed: VecDeque::new(),
         }
     }
 
-    /// Does what the command says; without a reply, whoever asked waits.
-    pub fn execute(&mut self, ticket: Ticket, command: Command) -> Option<Reply> {
-        Some(match command {
+    /// Does what the command says, if there is room for its answer.
+    pub fn execute(&mut self, ticket: Ticket, command: Command, room: usize) -> Executed {
+        Executed::Answered(match command {
             Command::Create { label } => self.create(label).map(Answer::Queue),
             Command::Destroy { queue } => self.destroy(queue),
             Command::Pop { queue, count, wait_ms } => {
-                return self.ask(queue, Ask { ticket, count, lease_ms: None }, wait_ms);
+                return self.ask(queue, Ask { ticket, count, lease_ms: None }, wait_ms, room);
             }
             Command::Take { queue, count, lease_ms, wait_ms } => {
-                return self.ask(queue, Ask { ticket, count, lease_ms: Some(lease_ms) }, wait_ms);
+                return self.ask(queue, Ask { ticket, count, lease_ms: Some(lease_ms) }, wait_ms, room);
             }
             Command::Configure { queue, settings } => self.configure(queue, settings),
             Command::Pause { queue, paused } => self.pause(queue, paused),
             Command::Purge { queue } => self.purge(queue),
             Command::SendBack { queue, count } => self.send_back(queue, count),
             Command::Limit(limits) => self.limit(limits),
+            Command::Steps(steps) if (steps.len() + 1) * SHORT_ANSWER > room => return Executed::NoRoom,
             Command::Steps(steps) => self.steps(&steps),
             step @ (Command::Push { .. }
             | Command::GetId { .. }
@@ -183,7 +208,7 @@ impl Queues {
             Question::List { after, count } => {
                 let behind = self.queues.range(QueueId(after.0.saturating_add(1))..);
                 // A label takes no more room than an item of its length.
-                let mut room = queue::Room::default();
+                let mut room = queue::Room::unkept();
                 let fitting = behind.take(counted(*count)?).take_while(|(_, q)| room.fits(q.label.as_bytes().len()));
                 Ok(Answer::Queues(fitting.map(|(id, queue)| (*id, queue.label.clone())).collect()))
             }
@@ -196,7 +221,7 @@ impl Queues {
             queues: self.queues.len() as u64,
             sequences: self.sequences.len() as u64,
             items: self.known.items,
-            memory_bytes: self.known.memory_bytes,
+            memory_bytes: self.charge(),
             memory_bytes_max: self.limits.memory_bytes_max,
             rules: self.rules.number(),
             digest: self.digest(),
@@ -222,8 +247,8 @@ impl Queues {
     fn destroy(&mut self, id: QueueId) -> Reply {
         let queue = self.queues.remove(&id).ok_or(Error::NoSuchQueue)?;
         self.labels.remove(&queue.label);
-        for held in queue.leased.values() {
-            self.lease_ended(held.session, id);
+        for (position, held) in &queue.leased {
+            self.leases.end(held.session, id, *position);
         }
         self.count_out(id, Share::of(&queue));
         while let Some(ask) = self.waits.take_first(id) {
@@ -258,11 +283,9 @@ impl Queues {
         Ok(Answer::Done { count: 0 })
     }
 
-    /// Somebody who waited is answered.
+    /// Somebody who waited is told so.
     fn complete(&mut self, ticket: Ticket, reply: &Reply) {
-        let mut answer = Vec::new();
-        encode_reply(reply, &mut answer);
-        self.completed.push_back(Completion { ticket, answer });
+        self.completed.push_back(Completion::of(ticket, Some(reply)));
     }
 
     /// Takes a queue in, whose label is known already.
@@ -304,9 +327,14 @@ impl Queues {
 
     /// Whether so much more may be charged, when what is charged has changed by `delta` before.
     fn require_room(&self, charge: u64, delta: i64) -> Result<(), Error> {
-        let used = self.known.memory_bytes.saturating_add_signed(delta);
+        let used = self.charge().saturating_add_signed(delta);
         let room = self.limits.memory_bytes_max.saturating_sub(used);
         if charge > room { Err(Error::MemoryLimit) } else { Ok(()) }
+    }
+
+    /// What everything is charged, with the answers that are kept around it.
+    fn charge(&self) -> u64 {
+        self.known.memory_bytes + self.kept_bytes
     }
 
     fn queue(&self, queue: QueueId) -> Result<&Queue, Error> {
@@ -317,6 +345,17 @@ impl Queues {
 impl Share {
     fn of(queue: &Queue) -> Share {
         Share { sum: queue.sum(), items: queue.len(), memory_bytes: queue.charge(), due: queue.due() }
+    }
+}
+
+impl Completion {
+    fn of(ticket: Ticket, reply: Option<&Reply>) -> Completion {
+        let answer = reply.map(|reply| {
+            let mut answer = Vec::new();
+            encode_reply(reply, &mut answer);
+            answer
+        });
+        Completion { ticket, answer }
     }
 }
 
@@ -334,24 +373,34 @@ fn charge_of_sequence(name: &Label) -> u64 {
 impl Machine for Queues {
     fn advance(&mut self, _slot: Slot, clock: SlotClock) {
         self.clock = clock;
+        self.done_in_slot = 0;
     }
 
-    fn settle(&mut self) {
-        self.do_what_is_due();
+    fn settle(&mut self) -> bool {
+        self.do_next()
     }
 
-    fn apply(&mut self, _place: Place, ticket: Ticket, command: &Bytes, answer: &mut Vec<u8>) -> Progress {
-        let reply = match Command::decode(command) {
-            Ok(command) => self.execute(ticket, command),
-            Err(error) => Some(Err(error)),
+    fn apply(&mut self, _: Place, ticket: Ticket, command: &Bytes, room: usize, answer: &mut Vec<u8>) -> Progress {
+        let executed = match Command::decode(command) {
+            Ok(command) => self.execute(ticket, command, room),
+            Err(error) => Executed::Answered(Err(error)),
         };
-        let Some(reply) = reply else { return Progress::Waiting };
-        encode_reply(&reply, answer);
-        Progress::Answered
+        match executed {
+            Executed::Answered(reply) => {
+                encode_reply(&reply, answer);
+                Progress::Answered
+            }
+            Executed::Waits => Progress::Waiting,
+            Executed::NoRoom => Progress::NoRoom,
+        }
     }
 
-    fn completed(&mut self) -> Option<Completion> {
-        self.completed.pop_front()
+    fn completed(&mut self, room: impl FnMut(Ticket) -> usize) -> Option<Completion> {
+        self.completed.pop_front().or_else(|| self.serve_next(room))
+    }
+
+    fn keeps(&mut self, bytes: u64) {
+        self.kept_bytes = bytes;
     }
 
     fn abandon(&mut self, ticket: Ticket) {
@@ -359,8 +408,10 @@ impl Machine for Queues {
     }
 
     fn end_sessions(&mut self, sessions: &[SessionId]) {
-        sessions.iter().for_each(|session| self.waits.end_session(*session));
-        sessions.iter().for_each(|session| self.return_leases(*session));
+        for session in sessions {
+            self.waits.end_session(*session);
+            self.leases.end_session(*session);
+        }
     }
 
     fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
@@ -374,12 +425,14 @@ impl Machine for Queues {
     }
 
     fn deadline(&self) -> Option<SlotClock> {
-        self.due.first().map(|(at, _)| *at).into_iter().chain(self.waits.due()).min()
+        let orphan = self.leases.next_orphan().map(|_| self.clock);
+        self.due.first().map(|(at, _)| *at).into_iter().chain(self.waits.due()).chain(orphan).min()
     }
 
     fn digest(&self) -> Digest {
         let mut sum = self.known.sum;
         sum += self.waits.sum();
+        sum += self.leases.sum();
         let limits = self.limits;
         digest::whole(
             sum,

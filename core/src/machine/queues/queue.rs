@@ -257,7 +257,7 @@ impl Queue {
                 break;
             }
         }
-        let mut room = Room::default();
+        let mut room = Room::unkept();
         all.into_iter().take(count).take_while(|seen| room.fits(seen.item.len())).collect()
     }
 
@@ -265,7 +265,7 @@ impl Queue {
     /// of each the first that does not fit any more.
     fn browse_level(&self, priority: u8, behind: u64, count: usize) -> Vec<Seen> {
         let mut level = Vec::new();
-        let mut room = Room::default();
+        let mut room = Room::unkept();
         for ((_, position), held) in self.ready.range((priority, behind.saturating_add(1))..=(priority, u64::MAX)) {
             let (deliveries, item) = (u64::from(held.deliveries), Bytes::copy_from_slice(&held.item));
             level.push(Seen { priority, position: *position, deliveries, item });
@@ -273,7 +273,7 @@ impl Queue {
                 break;
             }
         }
-        let (mut room, most) = (Room::default(), level.len() + count);
+        let (mut room, most) = (Room::unkept(), level.len() + count);
         if let Some(found) = self.levels.iter().find(|level| level.priority == priority) {
             found.backlog.scan(behind, |stamp, item| {
                 let (position, item) = (stamp.position, Bytes::copy_from_slice(item));
@@ -415,17 +415,32 @@ impl Front {
     }
 }
 
-/// The room that an answer has for items: one always fits.
-#[derive(Debug, Default)]
+/// The room that an answer has for items.
+#[derive(Clone, Debug)]
 pub(super) struct Room {
     used: usize,
+    /// For the first item, whatever its size.
+    first: usize,
+    /// For all, if there are several.
+    all: usize,
 }
 
 impl Room {
+    /// The room in an answer of at most so many bytes.
+    pub(super) fn of(bytes: usize) -> Room {
+        let first = bytes.saturating_sub(POP_ITEM_CHARGE);
+        Room { used: 0, first, all: first.min(POP_BYTES_MAX) }
+    }
+
+    /// The room in an answer that nobody keeps: one item always fits.
+    pub(super) fn unkept() -> Room {
+        Room::of(usize::MAX)
+    }
+
     /// Whether one more item of this length fits; if so it is counted.
     pub(super) fn fits(&mut self, bytes: usize) -> bool {
         let used = self.used + bytes + POP_ITEM_CHARGE;
-        let fits = self.used == 0 || used <= POP_BYTES_MAX;
+        let fits = used <= if self.used == 0 { self.first } else { self.all };
         if fits {
             self.used = used;
         }

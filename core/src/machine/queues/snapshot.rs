@@ -1,7 +1,7 @@
 //! The state in pieces, and back.
 //!
 //! ```text
-//! [head] [catalogue: queues ··· sequences ··· waits ···] [segment] [segment] [segment, cut]···
+//! [head] [catalogue: queues ··· sequences ··· waits, sessions that are gone] [segment] [segment] [segment, cut]···
 //! ```
 //!
 //! The head says how many pieces the catalogue has, which holds everything but the segments of plain items;
@@ -81,6 +81,7 @@ pub(super) fn pieces(machine: &Queues) -> Vec<Bytes> {
     catalogue.cut();
     let mut waits = Writer::new();
     machine.waits.write(&mut waits);
+    machine.leases.write(&mut waits);
     catalogue.add(waits.as_slice());
     catalogue.cut();
 
@@ -126,8 +127,8 @@ pub(super) fn restore(pieces: &[Bytes]) -> Result<Queues, Malformed> {
         if machine.labels.insert(queue.label.clone(), id).is_some() {
             return Err(Malformed);
         }
-        for held in queue.leased.values() {
-            machine.leases_began(held.session, id, 1);
+        for (position, held) in &queue.leased {
+            machine.leases.begin(held.session, id, [*position]);
         }
         machine.admit(queue);
     }
@@ -142,6 +143,7 @@ pub(super) fn restore(pieces: &[Bytes]) -> Result<Queues, Malformed> {
         machine.sequences.insert(name, next);
     }
     machine.waits = Waits::read(&mut r)?;
+    machine.leases.read(&mut r)?;
     if r.remaining() == 0 && segments.0.is_empty() { Ok(machine) } else { Err(Malformed) }
 }
 

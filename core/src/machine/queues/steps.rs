@@ -275,7 +275,7 @@ impl Queues {
                 }
                 let mut held = Box::new(Held::new(item, options.priority, came_ms));
                 if let Some(ttl_ms) = options.ttl_ms {
-                    held.expires_at = clock + millis(ttl_ms);
+                    held.expire(clock + millis(ttl_ms));
                 }
                 if options.delay_ms > 0 {
                     held.until = clock + millis(options.delay_ms);

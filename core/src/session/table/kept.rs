@@ -1,9 +1,10 @@
 //! The answers that a session keeps until its client has them.
 //!
 //! Always: there is an entry for each number from the floor to the highest executed one, and none at
-//! or below the floor. A command that waits has an entry without an answer.
+//! or below the floor. A command that waits has an entry without an answer, and so has one that waited and
+//! found no room: it counts as not seen.
 
-use crate::machine::Place;
+use crate::machine::{Place, SHORT_ANSWER};
 use crate::wire::{Malformed, Reader, Writer};
 use alloc::collections::VecDeque;
 use bytes::Bytes;
@@ -11,11 +12,9 @@ use bytes::Bytes;
 /// How far a number may be ahead of the floor: what a session can have kept at once.
 pub const WINDOW: u64 = 1024;
 
-/// Answers up to this length are kept without an allocation of their own.
-const SHORT: usize = 23;
-
-/// What an entry is charged for, besides a long answer.
-const ENTRY_BYTES: usize = 64;
+/// What an entry is charged for, besides an answer that is not short. Short ones need no allocation of their
+/// own.
+pub(super) const ENTRY_BYTES: usize = 64;
 
 /// The most entries that an idle session keeps room for.
 const ROOM: usize = 256;
@@ -30,7 +29,7 @@ pub(super) struct Kept {
 /// The bytes of an answer.
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
-    Short { length: u8, bytes: [u8; SHORT] },
+    Short { length: u8, bytes: [u8; SHORT_ANSWER] },
     Long(Bytes),
 }
 
@@ -59,8 +58,8 @@ impl Answer {
     /// Takes a copy of `bytes`.
     pub(super) fn of(bytes: &[u8]) -> Answer {
         match u8::try_from(bytes.len()) {
-            Ok(length) if bytes.len() <= SHORT => {
-                let mut short = [0; SHORT];
+            Ok(length) if bytes.len() <= SHORT_ANSWER => {
+                let mut short = [0; SHORT_ANSWER];
                 short[..bytes.len()].copy_from_slice(bytes);
                 Answer::Short { length, bytes: short }
             }
@@ -118,6 +117,11 @@ impl Answers {
         *self.open_entry(number) = Entry::Waiting;
     }
 
+    /// A number that waited does so no longer: it may come again.
+    pub(super) fn give_up(&mut self, number: u64) {
+        *self.open_entry(number) = Entry::Missing;
+    }
+
     /// The entry of a number that has no answer; it counts as under way.
     fn open_entry(&mut self, number: u64) -> &mut Entry {
         assert!(self.is_in_window(number), "only a number of the window is executed");
@@ -139,6 +143,16 @@ impl Answers {
     /// Whether this number may be executed, as far as the floor goes.
     pub(super) fn is_in_window(&self, number: u64) -> bool {
         number > self.floor && number - self.floor <= WINDOW
+    }
+
+    /// Whether this number is the one right above the floor.
+    pub(super) fn is_next(&self, number: u64) -> bool {
+        number.checked_sub(1) == Some(self.floor)
+    }
+
+    /// How many entries more there will be when this number, which is in the window, has one.
+    pub(super) fn entries_up_to(&self, number: u64) -> usize {
+        self.index(number).map_or(0, |index| (index + 1).saturating_sub(self.entries.len()))
     }
 
     /// What is known of this number; nothing of one at or below the floor.

@@ -1,8 +1,9 @@
 //! What a session promises, a story each.
 
 use super::*;
-use crate::machine::list;
 use crate::machine::list::{Command, Lists, Question};
+use crate::machine::{list, pieces};
+use crate::time::Span;
 use alloc::vec;
 
 /// A log that grows by a request at a time.
@@ -151,20 +152,61 @@ fn when_there_are_too_many_the_longest_idle_goes() {
 }
 
 #[test]
-fn the_memory_of_kept_answers_is_bounded() {
-    let limits = Limits { session_bytes_max: 200, bytes_max: 300, ..Limits::default() };
-    let mut log = Log::new(limits);
-    let (first, second) = (log.open(1), log.open(2));
-    for number in 1..=4 {
-        assert_eq!(log.call(first, number, 0), Ok(number));
+fn a_session_keeps_no_more_than_it_may() {
+    let mut log = Log::new(Limits { session_bytes_max: 256, share_bytes: 64, ..Limits::default() });
+    let session = log.open(1);
+    for number in 2..=4 {
+        assert_eq!(log.call(session, number, 0), Ok(number - 1));
     }
-    assert_eq!(log.call(first, 5, 0), Err(Outcome::AheadOfWindow), "what it keeps is too much already");
-    assert_eq!(log.call(first, 5, 2), Ok(5), "until the client settles some");
-    log.clock = SlotClock(1);
-    assert_eq!(log.call(second, 1, 0), Ok(6));
-    assert_eq!(log.call(second, 2, 0), Ok(7));
-    assert_eq!(log.sessions.len(), 1, "all together is too much: the longest idle went");
-    assert_eq!(log.call(first, 6, 5), Err(Outcome::NoSession));
+    assert_eq!(log.call(session, 5, 0), Err(Outcome::AheadOfWindow), "what it keeps is too much already");
+    assert_eq!(log.sessions.lookup(session, 5), None, "it may come again");
+    assert_eq!(log.call(session, 1, 0), Ok(4), "it is right above the floor, so nothing can be settled before it");
+    assert_eq!(log.call(session, 5, 0), Err(Outcome::AheadOfWindow));
+    assert_eq!(log.call(session, 5, 2), Ok(5), "until the client settles some");
+}
+
+/// Idle sessions go for what others keep, but only those that keep more than their share.
+#[test]
+fn when_too_much_is_kept_the_longest_idle_of_the_heavy_goes() {
+    let limits = Limits { session_bytes_max: 256, bytes_max: 768, share_bytes: 128, ..Limits::default() };
+    let mut log = Log::new(limits);
+    let [light, heavy, other, last] = [1, 2, 3, 4].map(|nonce| log.open(nonce));
+    for (session, answers) in [(light, 2), (heavy, 3), (other, 3)] {
+        log.clock = SlotClock(log.clock.0 + 1);
+        (1..=answers).for_each(|number| assert!(log.call(session, number, 0).is_ok()));
+    }
+    assert_eq!(log.sessions.len(), 4, "512 bytes of 768 leave as much as one session may keep");
+    assert!(log.call(last, 1, 0).is_ok());
+    assert_eq!(log.call(heavy, 4, 3), Err(Outcome::NoSession));
+    assert!(log.call(light, 3, 2).is_ok() && log.call(other, 4, 3).is_ok());
+}
+
+/// Whoever never settles anything does not stop the others.
+#[test]
+fn a_session_within_its_share_is_executed_whatever_others_keep() {
+    let limits = Limits { session_bytes_max: 640, bytes_max: 640, share_bytes: 128, ..Limits::default() };
+    let mut log = Log::new(limits);
+    let (hog, other) = (log.open(1), log.open(2));
+    (2..=10).for_each(|number| assert!(log.call(hog, number, 0).is_ok()));
+    assert_eq!(log.call(hog, 11, 0), Err(Outcome::AheadOfWindow));
+    assert!(log.call(other, 1, 0).is_ok() && log.call(other, 2, 0).is_ok());
+    assert_eq!(log.call(other, 3, 0), Err(Outcome::AheadOfWindow), "two entries are its share");
+    assert!(log.call(other, 3, 2).is_ok());
+}
+
+#[test]
+fn few_sessions_expire_in_one_slot() {
+    let mut log = Log::new(Limits { expiry: Span::secs(10), ..Limits::default() });
+    let nonce = |n: u16| Request::Open { nonce: core::array::from_fn(|at| n.to_le_bytes()[at % 2]) };
+    (0..3_000).for_each(|n| drop(log.apply(&nonce(n))));
+    log.clock = SlotClock(10_000_000);
+    for left in [3_000 - EXPIRED_MAX, 3_000 - 2 * EXPIRED_MAX, 0] {
+        assert_eq!(log.sessions.deadline(), Some(log.clock), "the next slot is due at once");
+        log.slot += 1;
+        log.sessions.advance(Slot(log.slot), log.clock);
+        assert_eq!(log.sessions.len(), left);
+    }
+    assert_eq!(log.sessions.deadline(), None);
 }
 
 #[test]
@@ -268,11 +310,67 @@ mod waits {
             self.apply(&Request::Call { session, number, floor, command: command.encode() })
         }
 
+        fn leased(&self) -> u64 {
+            match self.sessions.machine().answer(&queues::Question::Size { queue: QueueId(1) }) {
+                Ok(queues::Answer::Size(size)) => size.leased,
+                other => panic!("{other:?}"),
+            }
+        }
+
         fn push(&mut self, session: SessionId, number: u64) -> Applied {
             let items = vec![Bytes::from_static(b"x")];
             let options = PushOptions::default();
             self.call(session, number, number - 1, &queues::Command::Push { queue: QueueId(1), items, options })
         }
+    }
+
+    /// What was bounded by nothing: many wait, and then there is something for all of them, more than they may
+    /// keep. Who has no room is told to ask again, and nothing is lost.
+    #[test]
+    fn waits_that_end_together_keep_no_more_than_there_is_room_for() {
+        const WAITS: u64 = 60;
+        const ITEM: usize = 40_000;
+        let limits = Limits {
+            sessions_max: 8,
+            session_bytes_max: 200_000,
+            bytes_max: 900_000,
+            share_bytes: 1_000,
+            ..Limits::default()
+        };
+        let mut story = Story::new(limits);
+        let queue = QueueId(1);
+        let take = queues::Command::Take { queue, count: 1, lease_ms: 60_000, wait_ms: 60_000 };
+        let waiting: Vec<_> = (1..=7).map(|nonce| story.open(nonce)).collect();
+        for session in &waiting {
+            (1..=WAITS).for_each(|number| drop(story.call(*session, number, 0, &take)));
+        }
+        let pushes = story.open(8);
+        story.call(pushes, 1, 0, &queues::Command::Pause { queue, paused: true });
+        let items = vec![Bytes::from(vec![7; ITEM]); 140];
+        for number in 2..=4 {
+            let push = queues::Command::Push { queue, items: items.clone(), options: PushOptions::default() };
+            story.call(pushes, number, number - 1, &push);
+        }
+        story.call(pushes, 5, 4, &queues::Command::Pause { queue, paused: false });
+
+        let ends: Vec<_> = core::iter::from_fn(|| story.sessions.completed()).collect();
+        let given =
+            ends.iter().filter(|end| matches!(end, Applied::Answered { outcome: Outcome::Done(_), .. })).count();
+        let ahead = |end: &&Applied| matches!(end, Applied::Answered { outcome: Outcome::AheadOfWindow, .. });
+        assert_eq!((ends.len() as u64, ends.iter().filter(ahead).count()), (7 * WAITS, ends.len() - given));
+        assert_eq!(given, 21, "as many as fit beside an entry for each that waits");
+        for session in &waiting {
+            let kept = story.sessions.sessions[session].answers.bytes();
+            assert!(kept <= limits.session_bytes_max + limits.share_bytes + kept::ENTRY_BYTES, "{kept}");
+        }
+        let bound = limits.bytes_max + limits.sessions_max * (2 * limits.share_bytes + kept::ENTRY_BYTES);
+        assert!(story.sessions.bytes <= bound, "{} of {bound}", story.sessions.bytes);
+
+        // Whoever settles what it got has room again, with the number that it had.
+        let again = waiting[0];
+        let retried = story.call(again, WAITS, WAITS - 1, &take);
+        assert!(matches!(retried, Applied::Answered { outcome: Outcome::Done(_), repeated: false, .. }));
+        assert_eq!(story.leased(), given as u64 + 1);
     }
 
     const WAIT: queues::Command = queues::Command::Pop { queue: QueueId(1), count: 1, wait_ms: 60_000 };

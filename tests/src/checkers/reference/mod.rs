@@ -1,6 +1,7 @@
 //! What the log means, said as naively as possible: sessions around the naive machine. It forgets no answer,
 //! and remembers what could be seen of each queue after which slot, so it can also say what was true then.
 
+mod queue;
 pub mod queues;
 pub mod shown;
 
@@ -8,21 +9,23 @@ use self::queues::Naive;
 use self::shown::Shown;
 use bytes::Bytes;
 use ftq_core::ids::Slot;
-use ftq_core::machine::queues::{Command, Limits, Reply, encode_reply};
+use ftq_core::machine::queues::{Command, Error, Executed, Limits, Reply, encode_reply};
 use ftq_core::machine::{Place, Ticket};
 use ftq_core::session::message::{Request, SessionId};
-use ftq_core::session::table::WINDOW;
-use ftq_core::time::{SlotClock, Span};
+use ftq_core::session::table::{self, WINDOW};
+use ftq_core::time::SlotClock;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long a session lives without a request.
-const EXPIRY: Span = Span::secs(600);
+/// The most sessions that expire in one slot.
+const EXPIRED_MAX: usize = 1_024;
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Execution {
     /// It opened a session, or had.
     Opened,
+    /// There are too many sessions that are at work.
+    Full,
     /// It was executed.
     Done {
         /// Its command.
@@ -34,7 +37,7 @@ pub enum Execution {
     Repeated,
     /// It is at or below what its client has confirmed.
     Settled,
-    /// It is too far ahead.
+    /// It is too far ahead, or there is no room for its answer.
     AheadOfWindow,
     /// There is no such session.
     NoSession,
@@ -56,6 +59,8 @@ pub struct Done {
 #[derive(Clone, Debug)]
 struct Session {
     floor: u64,
+    /// The highest number that was taken up.
+    last: u64,
     used: SlotClock,
     gone: bool,
 }
@@ -63,6 +68,7 @@ struct Session {
 /// The state, and all that could ever be seen of it.
 #[derive(Clone, Debug)]
 pub struct Reference {
+    limits: table::Limits,
     clock: SlotClock,
     machine: Naive,
     sessions: BTreeMap<SessionId, Session>,
@@ -75,11 +81,17 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Nothing has happened, under these limits.
+    /// Nothing has happened, under these limits of the machine.
     pub fn new(limits: Limits) -> Reference {
+        Reference::with_limits(limits, table::Limits::default())
+    }
+
+    /// Nothing has happened, under these limits of the machine and of the sessions.
+    pub fn with_limits(machine: Limits, limits: table::Limits) -> Reference {
         Reference {
+            limits,
             clock: SlotClock(0),
-            machine: Naive::new(limits),
+            machine: Naive::new(machine),
             sessions: BTreeMap::new(),
             nonces: BTreeMap::new(),
             done: BTreeMap::new(),
@@ -94,11 +106,15 @@ impl Reference {
     pub fn advance(&mut self, slot: Slot, clock: SlotClock) {
         self.clock = clock;
         self.machine.advance(clock);
-        let late = |session: &Session| !session.gone && session.used + EXPIRY <= clock;
-        let expired: Vec<_> = self.sessions.iter().filter(|(_, session)| late(session)).map(|(id, _)| *id).collect();
+        let late = |session: &Session| !session.gone && session.used + self.limits.expiry <= clock;
+        let mut expired: Vec<_> =
+            self.sessions.iter().filter(|(_, session)| late(session)).map(|(id, it)| (it.used, *id)).collect();
+        expired.sort_unstable();
+        expired.truncate(EXPIRED_MAX);
+        let mut expired: Vec<_> = expired.into_iter().map(|(_, id)| id).collect();
+        expired.sort_unstable();
         self.end(&expired);
-        self.machine.settle();
-        self.collect(Place { slot: slot.0, position: 0 });
+        self.settle(Place { slot: slot.0, position: 0 });
     }
 
     /// A request is ordered.
@@ -111,9 +127,15 @@ impl Reference {
                 }
                 Execution::Closed
             }
-            Request::Call { session, number, floor, command } => self.call(place, *session, *number, *floor, command),
+            Request::Call { session, number, floor, command } => {
+                let execution = self.call(place, *session, *number, *floor, command);
+                if self.has_session(*session) {
+                    self.make_room(*session);
+                }
+                execution
+            }
         };
-        self.collect(place);
+        self.settle(place);
         execution
     }
 
@@ -137,6 +159,11 @@ impl Reference {
         self.done.get(&(session, number))
     }
 
+    /// How many sessions there are.
+    pub fn session_count(&self) -> usize {
+        self.open_sessions().count()
+    }
+
     /// Whether the session is there.
     pub fn has_session(&self, session: SessionId) -> bool {
         self.sessions.get(&session).is_some_and(|session| !session.gone)
@@ -154,10 +181,20 @@ impl Reference {
 
     fn open(&mut self, place: Place, nonce: [u8; 16]) -> Execution {
         let known = self.nonces.get(&nonce).filter(|id| self.has_session(**id)).copied();
-        let id = known.unwrap_or(SessionId(place.slot << 16 | u64::from(place.position)));
+        if let Some(session) = known.and_then(|id| self.sessions.get_mut(&id)) {
+            session.used = self.clock;
+            return Execution::Opened;
+        }
+        while self.open_sessions().count() >= self.limits.sessions_max {
+            let idle = self.open_sessions().filter(|(id, _)| !self.is_at_work(**id));
+            let Some((_, longest)) = idle.map(|(id, session)| (session.used, *id)).min() else {
+                return Execution::Full;
+            };
+            self.end(&[longest]);
+        }
+        let id = SessionId(place.slot << 16 | u64::from(place.position));
         self.nonces.insert(nonce, id);
-        let session = self.sessions.entry(id).or_insert(Session { floor: 0, used: self.clock, gone: false });
-        session.used = self.clock;
+        self.sessions.insert(id, Session { floor: 0, last: 0, used: self.clock, gone: false });
         Execution::Opened
     }
 
@@ -167,6 +204,7 @@ impl Reference {
         };
         session.used = self.clock;
         session.floor = session.floor.max(floor);
+        session.last = session.last.max(session.floor);
         let floor = session.floor;
         for number in self.waiting.range((id, 0)..=(id, floor)).map(|((_, number), _)| *number).collect::<Vec<_>>() {
             self.waiting.remove(&(id, number));
@@ -178,22 +216,83 @@ impl Reference {
         if self.done.contains_key(&(id, number)) || self.waiting.contains_key(&(id, number)) {
             return Execution::Repeated;
         }
-        if number > floor + WINDOW {
-            return Execution::AheadOfWindow;
-        }
+        let Some(room) = self.room(id, number) else { return Execution::AheadOfWindow };
+        self.machine.keeps(self.kept_by_all());
+        let ticket = Ticket { session: id, number };
+        let executed = Command::decode(command).map(|command| self.machine.execute(ticket, &command, room));
+        let execution = match executed.unwrap_or_else(|error| Executed::Answered(Err::<_, Error>(error))) {
+            Executed::NoRoom => return Execution::AheadOfWindow,
+            Executed::Waits => {
+                self.waiting.insert((id, number), command.clone());
+                Execution::Waiting
+            }
+            Executed::Answered(reply) => {
+                self.answer(place, (id, number), command.clone(), &reply);
+                Execution::Done { command: command.clone() }
+            }
+        };
         if is_unique(command) {
             self.commands.insert(command.clone());
         }
-        let reply = match Command::decode(command) {
-            Ok(command) => self.machine.execute(Ticket { session: id, number }, &command),
-            Err(error) => Some(Err(error)),
+        let session = self.sessions.get_mut(&id).expect("one that was found");
+        session.last = session.last.max(number);
+        execution
+    }
+
+    /// How long the answer to a number may be, if it may be executed now.
+    fn room(&self, id: SessionId, number: u64) -> Option<usize> {
+        let session = &self.sessions[&id];
+        if number - session.floor > WINDOW {
+            return None;
+        }
+        let (limits, share) = (self.limits, self.limits.share_bytes as u64);
+        let own = self.kept_by(id);
+        let of_session = (limits.session_bytes_max as u64).saturating_sub(own);
+        let of_all = (limits.bytes_max as u64).saturating_sub(self.kept_by_all());
+        let rest = of_session.min(of_all);
+        let room = if number == session.floor + 1 {
+            rest.max(share)
+        } else {
+            let entries = 64 * number.saturating_sub(session.last);
+            rest.max(share.saturating_sub(own)).checked_sub(entries)?
         };
-        let Some(reply) = reply else {
-            self.waiting.insert((id, number), command.clone());
-            return Execution::Waiting;
-        };
-        self.answer(place, (id, number), command.clone(), &reply);
-        Execution::Done { command: command.clone() }
+        usize::try_from(room).ok()
+    }
+
+    /// What the answers of a session take that are kept: an entry for each number above the floor, and each
+    /// answer that is not short.
+    pub fn kept_by(&self, id: SessionId) -> u64 {
+        let session = &self.sessions[&id];
+        let kept = self.done.range((id, session.floor.saturating_add(1))..=(id, u64::MAX));
+        let long = kept.map(|(_, done)| done.answer.len() as u64).filter(|length| *length > 23);
+        64 * (session.last - session.floor) + long.sum::<u64>()
+    }
+
+    /// What all answers that are kept take.
+    pub fn kept_by_all(&self) -> u64 {
+        self.open_sessions().map(|(id, _)| self.kept_by(*id)).sum()
+    }
+
+    /// Whether a number that was passed has no answer.
+    fn is_at_work(&self, id: SessionId) -> bool {
+        let session = &self.sessions[&id];
+        let done = self.done.range((id, session.floor.saturating_add(1))..=(id, u64::MAX)).count() as u64;
+        done < session.last - session.floor
+    }
+
+    /// While there is too little room for one more session's answers, those go that keep more than their share.
+    fn make_room(&mut self, spared: SessionId) {
+        let (limits, share) = (self.limits, self.limits.share_bytes as u64);
+        while self.kept_by_all() + limits.session_bytes_max as u64 > limits.bytes_max as u64 {
+            let may_go = |id: SessionId| id != spared && !self.is_at_work(id) && self.kept_by(id) > share;
+            let heavy = self.open_sessions().filter(|(id, _)| may_go(**id));
+            let Some((_, longest)) = heavy.map(|(id, session)| (session.used, *id)).min() else { return };
+            self.end(&[longest]);
+        }
+    }
+
+    fn open_sessions(&self) -> impl Iterator<Item = (&SessionId, &Session)> {
+        self.sessions.iter().filter(|(_, session)| !session.gone)
     }
 
     /// Sessions are gone for good.
@@ -205,11 +304,28 @@ impl Reference {
         self.machine.end_sessions(gone);
     }
 
-    /// Those who had waited are answered.
+    /// Does what is due, and answers those who had waited.
+    fn settle(&mut self, place: Place) {
+        loop {
+            self.collect(place);
+            if !self.machine.settle() {
+                break;
+            }
+        }
+        self.machine.keeps(self.kept_by_all());
+    }
+
     fn collect(&mut self, place: Place) {
-        for (Ticket { session, number }, reply) in self.machine.completed() {
+        loop {
+            let mut machine = std::mem::replace(&mut self.machine, Naive::new(Limits::default()));
+            let done = machine.completed(|ticket| self.room(ticket.session, ticket.number).unwrap_or(0));
+            self.machine = machine;
+            let Some((Ticket { session, number }, reply)) = done else { return };
             let command = self.waiting.remove(&(session, number)).expect("somebody who waits");
-            self.answer(place, (session, number), command, &reply);
+            if let Some(reply) = reply {
+                self.answer(place, (session, number), command, &reply);
+            }
+            self.make_room(session);
         }
     }
 

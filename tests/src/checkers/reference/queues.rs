@@ -1,51 +1,17 @@
 //! The machine as a newcomer would write it: lists and scans, no digest, no segments, no indexes. It is what
 //! the words of the operations mean, and the real one has to agree with it.
 
+use super::queue::{Item, Queue, Room, State, counted};
 use bytes::Bytes;
 use ftq_core::machine::Ticket;
 use ftq_core::machine::queues::{
-    Answer, BATCH_ITEMS_MAX, Command, DUE_MAX, Delivery, Error, LEASE_MS_MAX, Label, Limits, NUMBER_MAX, PRIORITIES,
-    PushOptions, Question, QueueId, REQUEST_BYTES_MAX, Receipt, Reply, SPAN_MS_MAX, Seen, Settings, Size, Statistics,
-    Summary, Totals, WAIT_MS_MAX, WAITS_MAX,
+    Answer, BATCH_ITEMS_MAX, Command, DUE_MAX, Delivery, Error, Executed, LEASE_MS_MAX, Label, Limits, NUMBER_MAX,
+    PRIORITIES, PushOptions, Question, QueueId, REQUEST_BYTES_MAX, Receipt, Reply, SPAN_MS_MAX, Seen, Settings,
+    Statistics, Summary, Totals, WAIT_MS_MAX, WAITS_MAX,
 };
 use ftq_core::session::message::SessionId;
 use ftq_core::time::{SlotClock, Span};
-use std::collections::BTreeMap;
-
-/// Where an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Ready,
-    Delayed { until: SlotClock },
-    Leased { session: SessionId, token: u64, until: SlotClock },
-}
-
-/// An item.
-#[derive(Clone, Debug)]
-struct Item {
-    position: u64,
-    priority: u8,
-    came_ms: u64,
-    item: Bytes,
-    deliveries: u64,
-    expires: Option<SlotClock>,
-    state: State,
-    origin: Option<QueueId>,
-    /// Nothing is known of it but its place.
-    plain: bool,
-}
-
-/// A queue: its items by rising position.
-#[derive(Clone, Debug)]
-struct Queue {
-    label: Label,
-    settings: Settings,
-    paused: bool,
-    last: u64,
-    items: Vec<Item>,
-    keys: Vec<(Label, u64, u64, SlotClock)>,
-    totals: Totals,
-}
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Somebody who waits.
 #[derive(Clone, Debug)]
@@ -72,6 +38,15 @@ pub struct Naive {
     sequences: BTreeMap<Label, u64>,
     /// In the order of asking.
     waits: Vec<Wait>,
+    /// Sessions that are gone.
+    gone: BTreeSet<SessionId>,
+    /// How many things that were due this slot has done, and whether that was all.
+    done_in_slot: usize,
+    settled: bool,
+    /// What the answers take that are kept around it.
+    kept: u64,
+    /// Queues in which something may have become ready.
+    touched: BTreeSet<QueueId>,
     completed: Vec<(Ticket, Reply)>,
 }
 
@@ -86,6 +61,11 @@ impl Naive {
             queues: BTreeMap::new(),
             sequences: BTreeMap::new(),
             waits: Vec::new(),
+            gone: BTreeSet::new(),
+            done_in_slot: 0,
+            settled: false,
+            kept: 0,
+            touched: BTreeSet::new(),
             completed: Vec::new(),
         }
     }
@@ -93,46 +73,61 @@ impl Naive {
     /// Time moves on.
     pub fn advance(&mut self, clock: SlotClock) {
         self.clock = clock;
+        (self.done_in_slot, self.settled) = (0, false);
     }
 
-    /// Does what is due.
-    pub fn settle(&mut self) {
-        for _ in 0..DUE_MAX {
-            let Some((at, waits, id, item, position)) = self.due().min().filter(|due| due.0 <= self.clock) else {
-                return;
-            };
-            let id = QueueId(id);
-            if waits {
-                let first = self.waits.iter().enumerate().filter(|(_, wait)| wait.until == at).map(|(n, _)| n).min();
-                let wait = self.waits.remove(first.expect("whose time is over"));
-                self.completed.push((wait.ticket, Err(Error::Empty)));
-            } else if item {
-                let touched = self.item_due(id, position, at);
-                self.serve(touched);
-            } else {
-                let keys = &mut self.queues.get_mut(&id).expect("a queue with a key").keys;
-                let first = keys.iter().enumerate().filter(|(_, key)| key.3 == at).min_by_key(|(_, key)| &key.0);
-                let (n, _) = first.expect("the key that is due");
-                keys.remove(n);
-            }
+    /// Does the next thing that is due; whether there was one.
+    pub fn settle(&mut self) -> bool {
+        if self.done_in_slot == DUE_MAX || self.settled && self.gone.is_empty() {
+            return false;
         }
+        if let Some((_, id, position)) = self.orphans().min() {
+            let touched = self.give_back(id, position, self.clock, None);
+            self.touched.insert(touched);
+            self.done_in_slot += 1;
+            return true;
+        }
+        self.gone.clear();
+        let Some(due) = self.due().min().filter(|due| due.0 <= self.clock) else {
+            self.settled = true;
+            return false;
+        };
+        self.do_due(due);
+        self.done_in_slot += 1;
+        true
+    }
+
+    fn do_due(&mut self, (at, waits, id, item, position): Due) {
+        let id = QueueId(id);
+        if waits {
+            let first = self.waits.iter().enumerate().filter(|(_, wait)| wait.until == at).map(|(n, _)| n).min();
+            let wait = self.waits.remove(first.expect("whose time is over"));
+            self.completed.push((wait.ticket, Err(Error::Empty)));
+        } else if item {
+            let touched = self.item_due(id, position, at);
+            self.touched.insert(touched);
+        } else {
+            let keys = &mut self.queues.get_mut(&id).expect("a queue with a key").keys;
+            let first = keys.iter().enumerate().filter(|(_, key)| key.3 == at).min_by_key(|(_, key)| &key.0);
+            let (n, _) = first.expect("the key that is due");
+            keys.remove(n);
+        }
+    }
+
+    /// The leases of sessions that are gone.
+    fn orphans(&self) -> impl Iterator<Item = (SessionId, QueueId, u64)> {
+        self.queues.iter().flat_map(|(id, queue)| {
+            queue.items.iter().filter_map(|item| match item.state {
+                State::Leased { session, .. } if self.gone.contains(&session) => Some((session, *id, item.position)),
+                State::Ready | State::Delayed { .. } | State::Leased { .. } => None,
+            })
+        })
     }
 
     /// Sessions are gone.
     pub fn end_sessions(&mut self, sessions: &[SessionId]) {
         self.waits.retain(|wait| !sessions.contains(&wait.ticket.session));
-        for session in sessions {
-            let mut touched = Vec::new();
-            for id in self.queues.keys().copied().collect::<Vec<_>>() {
-                let mine = |item: &&Item| matches!(item.state, State::Leased { session: of, .. } if of == *session);
-                let positions: Vec<u64> =
-                    self.queues[&id].items.iter().filter(mine).map(|item| item.position).collect();
-                for position in positions {
-                    touched.push(self.give_back(id, position, self.clock, None));
-                }
-            }
-            self.serve_all(touched);
-        }
+        self.gone.extend(sessions);
     }
 
     /// Nobody wants this answer any more.
@@ -140,26 +135,45 @@ impl Naive {
         self.waits.retain(|wait| wait.ticket != ticket);
     }
 
-    /// Answers to those who had waited.
-    pub fn completed(&mut self) -> Vec<(Ticket, Reply)> {
-        std::mem::take(&mut self.completed)
+    /// The answers that are kept take so many bytes.
+    pub fn keeps(&mut self, bytes: u64) {
+        self.kept = bytes;
     }
 
-    /// Does what the command says; without a reply, whoever asked waits.
-    pub fn execute(&mut self, ticket: Ticket, command: &Command) -> Option<Reply> {
-        Some(match command {
+    /// The next answer to somebody who had waited; none if there is no room for it.
+    pub fn completed(&mut self, mut room: impl FnMut(Ticket) -> usize) -> Option<(Ticket, Option<Reply>)> {
+        if !self.completed.is_empty() {
+            let (ticket, reply) = self.completed.remove(0);
+            return Some((ticket, Some(reply)));
+        }
+        while let Some(id) = self.touched.first().copied() {
+            let ready = self.queues.get(&id).is_some_and(|queue| !queue.paused && !queue.in_order().is_empty());
+            let Some(first) = self.waits.iter().position(|wait| wait.queue == id).filter(|_| ready) else {
+                self.touched.remove(&id);
+                continue;
+            };
+            let wait = self.waits.remove(first);
+            let answer = self.give(wait.ticket, id, wait.count, wait.lease_ms, room(wait.ticket));
+            return Some((wait.ticket, answer.map(Ok)));
+        }
+        None
+    }
+
+    /// Does what the command says, if an answer of this length is enough.
+    pub fn execute(&mut self, ticket: Ticket, command: &Command, room: usize) -> Executed {
+        Executed::Answered(match command {
             Command::Create { label } => self.create(label),
             Command::Destroy { queue } => self.destroy(*queue),
-            Command::Pop { queue, count, wait_ms } => return self.ask(ticket, *queue, *count, None, *wait_ms),
+            Command::Pop { queue, count, wait_ms } => return self.ask(ticket, *queue, *count, None, *wait_ms, room),
             Command::Take { queue, count, lease_ms, wait_ms } => {
-                return self.ask(ticket, *queue, *count, Some(*lease_ms), *wait_ms);
+                return self.ask(ticket, *queue, *count, Some(*lease_ms), *wait_ms, room);
             }
             Command::Configure { queue, settings } => self.configure(*queue, settings),
             Command::Pause { queue, paused } => match self.queues.get_mut(queue) {
                 None => Err(Error::NoSuchQueue),
                 Some(found) => {
                     found.paused = *paused;
-                    self.serve(*queue);
+                    self.touched.insert(*queue);
                     Ok(Answer::Done { count: 0 })
                 }
             },
@@ -174,6 +188,7 @@ impl Naive {
                     Err(Error::BadOption)
                 }
             }
+            Command::Steps(steps) if 23 + 23 * steps.len() > room => return Executed::NoRoom,
             Command::Steps(steps) if steps.is_empty() => Err(Error::BadCount),
             Command::Steps(steps) => self.all_or_none(steps).map(Answer::Steps),
             Command::Push { .. }
@@ -214,7 +229,7 @@ impl Naive {
                 let queue = self.find(*queue)?;
                 let count = counted(*count)?;
                 let behind = queue.in_order().into_iter().filter(|item| (item.priority, item.position) > *after);
-                let mut room = Room(0);
+                let mut room = Room::unkept();
                 let seen = behind.take(count).take_while(|item| room.fits(item.item.len())).map(|item| Seen {
                     priority: item.priority,
                     position: item.position,
@@ -240,7 +255,7 @@ impl Naive {
             }
             Question::List { after, count } => {
                 let behind = self.queues.iter().filter(|(id, _)| *id > after).take(counted(*count)?);
-                let mut room = Room(0);
+                let mut room = Room::unkept();
                 let fitting = behind.take_while(|(_, queue)| room.fits(queue.label.as_str().len()));
                 Ok(Answer::Queues(fitting.map(|(id, queue)| (*id, queue.label.clone())).collect()))
             }
@@ -264,7 +279,8 @@ impl Naive {
 
     /// When something is due.
     pub fn deadline(&self) -> Option<SlotClock> {
-        self.due().min().map(|due| due.0)
+        let orphans = self.orphans().map(|_| self.clock);
+        self.due().map(|due| due.0).chain(orphans).min()
     }
 
     fn create(&mut self, label: &Label) -> Reply {
@@ -319,7 +335,15 @@ impl Naive {
         Ok(Answer::Done { count })
     }
 
-    fn ask(&mut self, ticket: Ticket, id: QueueId, count: u64, lease_ms: Option<u64>, wait_ms: u64) -> Option<Reply> {
+    fn ask(
+        &mut self,
+        ticket: Ticket,
+        id: QueueId,
+        count: u64,
+        lease_ms: Option<u64>,
+        wait_ms: u64,
+        room: usize,
+    ) -> Executed {
         let allowed = || -> Result<(), Error> {
             let queue = self.find(id)?;
             counted(count)?;
@@ -332,22 +356,26 @@ impl Naive {
             if queue.in_order().is_empty() { Err(Error::Empty) } else { Ok(()) }
         };
         match allowed() {
-            Ok(()) => Some(Ok(self.give(ticket, id, count, lease_ms))),
+            Ok(()) => match self.give(ticket, id, count, lease_ms, room) {
+                Some(answer) => Executed::Answered(Ok(answer)),
+                None => Executed::NoRoom,
+            },
             Err(Error::Empty | Error::Paused) if wait_ms > 0 => {
                 if self.waits.len() == WAITS_MAX {
-                    return Some(Err(Error::TooManyWaits));
+                    return Executed::Answered(Err(Error::TooManyWaits));
                 }
                 let until = self.clock + Span::millis(wait_ms);
                 self.waits.push(Wait { queue: id, ticket, count, lease_ms, until });
-                None
+                Executed::Waits
             }
-            Err(error) => Some(Err(error)),
+            Err(error) => Executed::Answered(Err(error)),
         }
     }
 
-    fn give(&mut self, ticket: Ticket, id: QueueId, count: u64, lease_ms: Option<u64>) -> Answer {
+    /// Gives what is ready, unless not even the first item fits.
+    fn give(&mut self, ticket: Ticket, id: QueueId, count: u64, lease_ms: Option<u64>, room: usize) -> Option<Answer> {
         let queue = self.queues.get_mut(&id).expect("a queue with something in it");
-        let (mut room, mut popped, mut taken) = (Room(0), Vec::new(), Vec::new());
+        let (mut room, mut popped, mut taken) = (Room::of(room), Vec::new(), Vec::new());
         while ((popped.len() + taken.len()) as u64) < count {
             let Some((position, bytes)) = queue.in_order().first().map(|item| (item.position, item.item.len())) else {
                 break;
@@ -370,24 +398,11 @@ impl Naive {
             let receipt = Receipt { position, token: self.tokens };
             taken.push(Delivery { receipt, deliveries: item.deliveries, item: item.item.clone() });
         }
-        if lease_ms.is_some() { Answer::Taken(taken) } else { Answer::Popped(popped) }
-    }
-
-    /// Gives what is ready to those who wait.
-    fn serve(&mut self, id: QueueId) {
-        loop {
-            let ready = self.queues.get(&id).is_some_and(|queue| !queue.paused && !queue.in_order().is_empty());
-            let Some(first) = self.waits.iter().position(|wait| wait.queue == id).filter(|_| ready) else { return };
-            let wait = self.waits.remove(first);
-            let answer = self.give(wait.ticket, id, wait.count, wait.lease_ms);
-            self.completed.push((wait.ticket, Ok(answer)));
+        match (popped.is_empty(), taken.is_empty()) {
+            (true, true) => None,
+            (false, _) => Some(Answer::Popped(popped)),
+            (true, false) => Some(Answer::Taken(taken)),
         }
-    }
-
-    fn serve_all(&mut self, mut touched: Vec<QueueId>) {
-        touched.sort();
-        touched.dedup();
-        touched.into_iter().for_each(|id| self.serve(id));
     }
 
     /// Does the steps one after the other; if one fails, everything is as it was before.
@@ -397,7 +412,7 @@ impl Naive {
         let mut touched = Vec::new();
         let answers = steps.iter().map(|step| self.step(step, &mut touched)).collect::<Result<_, _>>();
         match (&answers, before) {
-            (Ok(_), _) => self.serve_all(touched),
+            (Ok(_), _) => self.touched.extend(touched),
             (Err(_), Some(before)) => *self = before,
             // A push or a getid that fails has changed nothing.
             (Err(_), None) => {}
@@ -561,7 +576,7 @@ impl Naive {
                 ..item.clone()
             });
         }
-        self.serve_all(touched);
+        self.touched.extend(touched);
         Ok(Answer::Done { count: back.len() as u64 })
     }
 
@@ -643,67 +658,10 @@ impl Naive {
             1536 + queue.label.as_str().len() as u64 + keys + queue.items.iter().map(item).sum::<u64>()
         };
         let sequences: u64 = self.sequences.keys().map(|name| 128 + name.as_str().len() as u64).sum();
-        sequences + self.queues.values().map(queue).sum::<u64>()
+        self.kept + sequences + self.queues.values().map(queue).sum::<u64>()
     }
 
     fn room(&self, charge: u64) -> Result<(), Error> {
         if self.memory() + charge <= self.limits.memory_bytes_max { Ok(()) } else { Err(Error::MemoryLimit) }
     }
-}
-
-impl Queue {
-    /// What is ready, in the order in which it goes out.
-    fn in_order(&self) -> Vec<&Item> {
-        let mut ready: Vec<&Item> = self.items.iter().filter(|item| item.state == State::Ready).collect();
-        ready.sort_by_key(|item| (item.priority, item.position));
-        ready
-    }
-
-    fn at(&self, position: u64) -> usize {
-        self.items.iter().position(|item| item.position == position).expect("an item that was found")
-    }
-
-    fn size(&self) -> Size {
-        let leased = self.items.iter().filter(|item| matches!(item.state, State::Leased { .. })).count() as u64;
-        let delayed = self.items.iter().filter(|item| matches!(item.state, State::Delayed { .. })).count() as u64;
-        Size { ready: self.items.len() as u64 - leased - delayed, leased, delayed }
-    }
-
-    /// Whether so much more may come in.
-    fn takes(&self, count: u64, bytes: u64) -> Result<(), Error> {
-        let has: u64 = self.items.iter().map(|item| item.item.len() as u64).sum();
-        let full = self.settings.items_max.is_some_and(|max| self.items.len() as u64 + count > max)
-            || self.settings.bytes_max.is_some_and(|max| has + bytes > max);
-        if full {
-            return Err(Error::QueueFull);
-        }
-        if count > NUMBER_MAX - self.last { Err(Error::NumberExhausted) } else { Ok(()) }
-    }
-}
-
-impl Item {
-    fn due(&self) -> Option<SlotClock> {
-        match self.state {
-            State::Ready => self.expires,
-            State::Delayed { until } => Some(self.expires.map_or(until, |expires| until.min(expires))),
-            State::Leased { until, .. } => Some(until),
-        }
-    }
-}
-
-/// The bytes that are used of what an answer may have.
-struct Room(usize);
-
-impl Room {
-    fn fits(&mut self, bytes: usize) -> bool {
-        let fits = self.0 == 0 || self.0 + bytes + 32 <= 48 << 10;
-        if fits {
-            self.0 += bytes + 32;
-        }
-        fits
-    }
-}
-
-fn counted(count: u64) -> Result<usize, Error> {
-    usize::try_from(count).ok().filter(|count| (1..=BATCH_ITEMS_MAX).contains(count)).ok_or(Error::BadCount)
 }

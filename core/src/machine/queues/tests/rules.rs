@@ -141,11 +141,12 @@ struct Story {
     machine: Queues,
     asked: u64,
     ms: u64,
+    completed: VecDeque<(u64, Reply)>,
 }
 
 impl Story {
     fn new(items: &[u8]) -> Story {
-        let mut story = Story { machine: machine(), asked: 0, ms: 0 };
+        let mut story = Story { machine: machine(), asked: 0, ms: 0, completed: VecDeque::new() };
         items.iter().for_each(|item| drop(story.run(1, push(1, &[*item])).expect("it is done")));
         story
     }
@@ -153,7 +154,12 @@ impl Story {
     /// A session asks; nothing if it waits.
     fn ask(&mut self, session: u64, command: Command) -> Option<Reply> {
         self.asked += 1;
-        self.machine.execute(Ticket { session: SessionId(session), number: self.asked }, command)
+        let ticket = Ticket { session: SessionId(session), number: self.asked };
+        match self.machine.execute(ticket, command, usize::MAX) {
+            Executed::Answered(reply) => Some(reply),
+            Executed::Waits => None,
+            Executed::NoRoom => panic!("there is room"),
+        }
     }
 
     fn run(&mut self, session: u64, command: Command) -> Reply {
@@ -173,13 +179,26 @@ impl Story {
     fn pass(&mut self, ms: u64) {
         self.ms += ms;
         self.machine.advance(Slot(self.ms), SlotClock(self.ms * 1_000));
-        self.machine.settle();
+        self.settle();
+    }
+
+    /// Does what is due, and notes who was answered after a wait.
+    fn settle(&mut self) {
+        loop {
+            while let Some(done) = self.machine.completed(|_| usize::MAX) {
+                let answer = done.answer.expect("there is room");
+                self.completed.push_back((done.ticket.session.0, decode_reply(&Bytes::from(answer))));
+            }
+            if !self.machine.settle() {
+                break;
+            }
+        }
     }
 
     /// Who was answered after a wait, and how.
     fn completed(&mut self) -> Option<(u64, Reply)> {
-        let done = self.machine.completed()?;
-        Some((done.ticket.session.0, decode_reply(&Bytes::from(done.answer))))
+        self.settle();
+        self.completed.pop_front()
     }
 
     fn size(&self, queue: u64) -> (u64, u64, u64) {
@@ -277,9 +296,9 @@ fn a_session_that_ends_holds_nothing() {
     story.machine.end_sessions(&[SessionId(2), SessionId(1)]);
     let both = [(1, Bytes::from("a")), (2, Bytes::from("b"))];
     let got: Vec<_> = core::iter::from_fn(|| story.completed()).collect();
-    assert_eq!(got, [(3, Ok(Answer::Popped(both[1..].to_vec())))], "what came back first is given at once");
+    assert_eq!(got, [(3, Ok(Answer::Popped(both[..1].to_vec())))], "what came back first is given at once");
     assert_eq!(story.size(1), (1, 0, 0));
-    assert_eq!(story.run(1, pop(1, 1)), Ok(Answer::Popped(both[..1].to_vec())));
+    assert_eq!(story.run(1, pop(1, 1)), Ok(Answer::Popped(both[1..].to_vec())));
 }
 
 /// An ack here and a push there are one: neither is done without the other.

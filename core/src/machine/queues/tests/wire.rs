@@ -147,7 +147,7 @@ fn what_is_wrong_with_a_request_is_its_answer() {
     let before = machine.digest();
     let mut say = |bytes: &[u8]| {
         let mut answer = Vec::new();
-        machine.apply(Place::default(), Ticket::default(), &Bytes::copy_from_slice(bytes), &mut answer);
+        machine.apply(Place::default(), Ticket::default(), &Bytes::copy_from_slice(bytes), usize::MAX, &mut answer);
         assert_eq!(machine.digest(), before);
         decode_reply(&Bytes::from(answer))
     };
@@ -189,7 +189,7 @@ fn random_bytes_are_answered() {
         answer.clear();
         // A pop may have got a time to wait.
         let ticket = Ticket { session: SessionId(1), number };
-        let progress = machine.apply(Place::default(), ticket, &raw, &mut answer);
+        let progress = machine.apply(Place::default(), ticket, &raw, usize::MAX, &mut answer);
         assert_eq!(answer.is_empty(), progress == Progress::Waiting);
         let _ = decode_reply(&raw);
     }
