@@ -116,8 +116,7 @@ impl Service {
         // Another one than the configured, once the operator has ordered to start anew.
         let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
         let peers = PeerPort::open(config, cluster, keys, boot)?;
-        let from = peers.local_addr().map_err(|error| Ending::System { doing: "ask for an own address", error })?;
-        let names = Names::ask(config, from.ip(), wake.clone())?;
+        let names = Names::ask(config, peers.from(), wake.clone())?;
         if let Some(warning) = greeting::loss(opened.condition, config) {
             log::error!("{warning}");
         }
@@ -223,7 +222,7 @@ impl Service {
             self.peers.locate(member, means);
         }
         for _ in 0..PEERS_BUDGET {
-            let Some(received) = self.peers.receive() else { return false };
+            let Some(received) = self.peers.receive(self.clock.now()) else { return false };
             if let Some((from, bytes)) = received {
                 self.replica.handle(self.clock.now(), Input::Datagram { from, bytes });
             }

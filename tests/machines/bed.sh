@@ -2,6 +2,8 @@
 #
 # A scenario reads this file first and then says in these words what happens:
 #
+#   configure LINE…    every configuration has these lines (before `hosts`)
+#   carry BYTES        no path carries longer packets (before `hosts`)
 #   hosts N            there are hosts 1 to N on one switch, with a cluster key that all share
 #   start H…           these hosts boot: their replicas run, and clients on them work
 #   work H…            clients work on these hosts again, after a rest
@@ -39,6 +41,8 @@ family=${FTQ_FAMILY:-4}
 bed=$(realpath -m "${FTQ_BEDS:?where the disks are: run.sh knows}")/$(basename "$0" .sh)-$family
 count=0
 life=0
+lines=()
+packet=1500
 declare -A replica clients
 
 fail() {
@@ -48,6 +52,10 @@ fail() {
 
 # Disks are large, and nobody needs them any more; logs and notes stay.
 trap '{ builtin kill -KILL "${replica[@]}"; wait; } 2>/dev/null; rm -rf "$bed"/disk-*' EXIT
+
+configure() { lines+=("$@"); }
+
+carry() { packet=$1; }
 
 hosts() {
     count=$1
@@ -80,7 +88,8 @@ others() {
 plug_in() {
     ip netns add "host$1"
     ip link add "port$1" type veth peer name eth0 netns "host$1"
-    ip link set "port$1" master switch up
+    ip link set "port$1" mtu "$packet" master switch up
+    ip -n "host$1" link set eth0 mtu "$packet"
     ip -n "host$1" link set lo up
     ip -n "host$1" addr add "10.77.0.$1/24" dev eth0
     ip -n "host$1" addr add "fd77::$1/64" dev eth0 nodad
@@ -97,7 +106,7 @@ at() {
 
 configuration() {
     printf '%s\n' 'cluster = "machines"' "me = $1" "client = \"$(at "$1" 7410)\"" 'key-file = "cluster.key"' \
-        "data-dir = \"disk-$1\""
+        "data-dir = \"disk-$1\"" "${lines[@]}"
     local host
     for host in $(everyone); do
         printf '%s\n' '[[members]]' "id = $host" "peer = \"$(at "$host" 7411)\""

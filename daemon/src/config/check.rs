@@ -7,6 +7,7 @@ use ftq_core::link::DATAGRAM_MIN;
 use ftq_net::keys::Role;
 use ftq_net::peer::SEAL_BYTES;
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 
 /// What an ordinary path carries in one datagram between replicas: an Ethernet frame less IP and UDP, with room.
 const DATAGRAM: u64 = 1_400;
@@ -101,4 +102,14 @@ pub(super) fn datagram(fields: &mut Fields<'_, '_>, reached: &Reached<'_>, told:
         fields.wrong(line, "datagram", format!("{value}: between these addresses it can be {min} to {max} bytes"));
     }
     usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+/// What is for all members may go to a group only where they can hear it.
+pub(super) fn multicast(fields: &mut Fields<'_, '_>, reached: &Reached<'_>, group: Option<&Field<SocketAddrV4>>) {
+    let Some(Field { value, line }) = group else { return };
+    let hears = |address: &Address| address.is_far() && address.number().is_none_or(|number| number.is_ipv4());
+    if let Some(member) = reached.seats.0.values().find(|seat| !hears(&seat.value)) {
+        let what = format!("{value}: {} can't hear it: that is for members on several machines, by IPv4", member.value);
+        fields.wrong(*line, "multicast", what);
+    }
 }

@@ -24,7 +24,7 @@ use log::LevelFilter;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -62,6 +62,8 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// The largest datagram between replicas, in bytes of UDP payload.
     pub datagram: usize,
+    /// The group to which goes what is for several members; none: to each of them.
+    pub multicast: Option<SocketAddrV4>,
     /// Who takes turns.
     pub order: Order,
     /// Where the store is.

@@ -39,6 +39,12 @@ pub(super) fn print(config: &Config) -> String {
         ],
     );
     page.key("datagram", config.datagram, &["The largest datagram between members, in bytes."]);
+    page.perhaps(
+        "multicast",
+        config.multicast.map(text),
+        &text("239.7.7.7:7411"),
+        &["A group to which goes what is for several members, instead of to each; for members on several machines."],
+    );
     let order = ORDERS.iter().find(|(_, order)| *order == config.order).map_or("", |(name, _)| name);
     page.key(
         "order",

@@ -10,6 +10,7 @@ use ftq_net::keys::Role;
 use ftq_storage::disk;
 use log::LevelFilter;
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 /// The largest id of a member.
@@ -60,6 +61,7 @@ fn read_fields(mut fields: Fields<'_, '_>, told: &Told) -> Option<Config> {
     let key_file = fields.text("key-file").map(|field| PathBuf::from(field.value));
     let key_file = told.key_file.clone().or(key_file);
     let datagram = fields.number("datagram", 0..=u64::from(u16::MAX));
+    let multicast = fields.parsed("multicast", group);
     let order = fields.one_of("order", &ORDERS);
     let data_dir = fields.text("data-dir").map(|field| PathBuf::from(field.value));
     let stored = disk::Options::default();
@@ -99,6 +101,7 @@ fn read_fields(mut fields: Fields<'_, '_>, told: &Told) -> Option<Config> {
     check::seats(&mut fields, &reached);
     check::keys(&mut fields, &reached, plain);
     let datagram = check::datagram(&mut fields, &reached, datagram);
+    check::multicast(&mut fields, &reached, multicast.as_ref());
     fields.end();
     let members = members.addresses();
     let mine = members.get(&me)?.clone();
@@ -113,6 +116,7 @@ fn read_fields(mut fields: Fields<'_, '_>, told: &Told) -> Option<Config> {
         http,
         key_file,
         datagram,
+        multicast: multicast.map(|field| field.value),
         order: order.map_or(Order::default(), |field| field.value),
         data_dir,
         journal: journal.map_or(stored.journal_bytes, |field| field.value),
@@ -153,6 +157,12 @@ fn cluster_name(name: &str) -> Result<String, String> {
         return Ok(name.to_owned());
     }
     Err("a name is 1 to 64 of a to z, A to Z, 0 to 9, -, _ and ., and does not begin with a point".to_owned())
+}
+
+/// A group of receivers.
+fn group(text: &str) -> Result<SocketAddrV4, String> {
+    let group = text.parse::<SocketAddrV4>().ok().filter(|group| group.ip().is_multicast() && group.port() != 0);
+    group.ok_or_else(|| "a group is an address from 224.0.0.0 to 239.255.255.255, and a port".to_owned())
 }
 
 /// A level of the log.

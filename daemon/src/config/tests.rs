@@ -93,6 +93,18 @@ fn sealed_replicas_may_be_on_several_machines() {
 }
 
 #[test]
+fn a_group_is_for_members_on_several_machines() {
+    let near = EXAMPLES[0].replace("me = 1", "me = 1\nmulticast = \"239.7.7.7:7411\"");
+    assert!(parse(&near).is_err_and(|what| what.contains("127.0.0.1:7411 can't hear it")));
+    let far = near.replace("127.0.0.1:74", "192.0.2.7:74").replace("client = \"192.0.2.7", "client = \"127.0.0.1");
+    let group = parse(&far).map(|config| config.multicast);
+    assert_eq!(group, Ok(Some("239.7.7.7:7411".parse().expect("an address"))));
+    assert_eq!(parse(EXAMPLES[0]).map(|config| config.multicast), Ok(None), "it is off");
+    let nobody = far.replace("239.7.7.7", "192.0.2.9");
+    assert!(parse(&nobody).is_err_and(|what| what.contains("224.0.0.0 to 239.255.255.255")));
+}
+
+#[test]
 fn names_do_for_addresses() {
     let named = EXAMPLES[0].replace("127.0.0.1:7421", "queue-2.example.org:7411");
     let config = parse(&named).expect("a name is an address");
@@ -133,7 +145,7 @@ fn what_is_printed_is_a_configuration_that_says_the_same() {
     for key in
         ["cluster", "me", "client", "client-plain", "client-datagram", "peer", "http", "key-file", "datagram", "order"]
             .into_iter()
-            .chain(["data-dir", "journal", "log-keep", "disk-low", "log"])
+            .chain(["data-dir", "journal", "log-keep", "disk-low", "log", "multicast"])
     {
         assert!(printed.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = "))), "{key}");
     }

@@ -231,6 +231,15 @@ impl Cluster {
         fs::read_to_string(self.log(member)).unwrap_or_default()
     }
 
+    /// Waits until a member has said this.
+    pub fn wait_until_said(&self, text: &str) {
+        let clock = Ticks::start();
+        while !self.story().contains(text) {
+            assert!(clock.passed() < CEILING, "nobody says: {text}");
+            clock.pause();
+        }
+    }
+
     fn log(&self, member: u8) -> PathBuf {
         self.directory.path().join(format!("{member}.log"))
     }
