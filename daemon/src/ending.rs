@@ -1,6 +1,8 @@
 //! Why the daemon ends, each with an exit code of its own and what to do next.
 
 use crate::config::Address;
+use ftq_core::ids::MemberSet;
+use ftq_core::replica::Order;
 use ftq_storage::disk::OpenError;
 use std::fmt;
 use std::io;
@@ -43,6 +45,18 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Most others were told another order.
+    pub(crate) fn disordered(mine: Order, others: MemberSet) -> Ending {
+        let (mine, theirs) = match mine {
+            Order::Rotating => ("rotating", "fixed"),
+            Order::Fixed => ("fixed", "rotating"),
+        };
+        Ending::Config(format!(
+            "order is \"{mine}\" here and \"{theirs}\" at {others}: it has to be the same for all members. To change it stop all, \
+             and start them with the other"
+        ))
+    }
+
     /// The exit code; the numbers are those of `sysexits.h`.
     pub fn code(&self) -> u8 {
         match self {

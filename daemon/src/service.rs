@@ -272,6 +272,9 @@ impl Service {
             Event::Stopped { .. } if matches!(self.end, End::Failed(_)) => {}
             Event::Older => self.end = End::Failed(Ending::Older),
             Event::Stopped { why } => self.end = End::Failed(Ending::Stopped(why)),
+            Event::Disordered { members, mine, is_outnumbered: true } => {
+                self.end = End::Failed(Ending::disordered(*mine, *members));
+            }
             Event::Retired { .. } => self.end = End::Retired,
             Event::Sequenced { .. }
             | Event::Appended { .. }
@@ -289,6 +292,7 @@ impl Service {
             | Event::Configured { .. }
             | Event::Removed { .. }
             | Event::Retires { .. }
+            | Event::Disordered { .. }
             | Event::Stranded => {}
         }
     }

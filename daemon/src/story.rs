@@ -59,7 +59,19 @@ impl Story {
             }
             Event::Retires { member } => log::info!("member {member} stops, and hands over"),
             Event::Retired { succession } => log::info!("{}", parting(*succession)),
-            Event::NearlyFull(true) => log::warn!("the disk is nearly full: make room, or what is pushed will fill it"),
+            Event::Disordered { members, mine, is_outnumbered } => {
+                // The ending says so.
+                if !is_outnumbered {
+                    log::error!(
+                        "{members} were told another order than {mine:?}: they can't be in a view with this replica"
+                    );
+                }
+            }
+            Event::NearlyFull(true) => {
+                log::warn!(
+                    "the disk is nearly full: nothing is pushed here any more until there is room; pops and acks go on"
+                );
+            }
             Event::NearlyFull(false) => log::info!("there is room on the disk again"),
             Event::Repeated => log::debug!("answered a request again"),
             Event::Refused { why } => log::debug!("refused: {why}"),

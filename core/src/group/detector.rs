@@ -5,6 +5,7 @@
 //! A peer that was dropped must hold out for longer each time before it is taken in again (RULES L4).
 
 use crate::ids::{BootId, MemberId, MemberSet, Slot};
+use crate::replica::Order;
 use crate::time::{Span, Time};
 use alloc::vec::Vec;
 
@@ -44,6 +45,7 @@ pub struct Peer {
 #[derive(Clone, Debug)]
 pub struct Detector {
     timing: Timing,
+    order: Order,
     /// How often a peer was dropped that is heard well here: two others don't hear each other, and
     /// which of them is dropped changes.
     quarrels: usize,
@@ -53,8 +55,8 @@ pub struct Detector {
 
 impl Detector {
     /// Nothing is known yet.
-    pub fn new(timing: Timing) -> Detector {
-        Detector { timing, quarrels: 0, quarrel_at: Time(0), peers: Vec::new() }
+    pub fn new(timing: Timing, order: Order) -> Detector {
+        Detector { timing, order, quarrels: 0, quarrel_at: Time(0), peers: Vec::new() }
     }
 
     /// Takes in what link knows now.
@@ -185,6 +187,7 @@ impl Detector {
             Span::millis(peer.heartbeat.job_age_ms) > self.timing.failure
                 || now < peer.laggard_until
                 || peer.retires
+                || (peer.heartbeat_at.is_some() && peer.heartbeat.order != self.order)
                 || now < peer.left_out_until
         })
     }

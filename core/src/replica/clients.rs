@@ -7,6 +7,7 @@
 //! replica took it first, until its answer comes out of the machine (RULES L12). There are no more parked
 //! than commands that wait.
 
+use crate::group::Room;
 use crate::group::own::Token;
 use crate::machine::{Machine, Place};
 use crate::session::message::{ClientMessage, Outcome, Refusal, Request, RequestName, ServerMessage, SessionId};
@@ -249,8 +250,16 @@ impl<M: Machine> Replica<M> {
                     // It is under way already: only the address to answer may have changed.
                     return self.wait_again(now, token, client, wait_ms);
                 }
+                let name = RequestName::Call(session, number);
+                if self.machine.machine().grows(&command) {
+                    match self.group.room(now) {
+                        Room::Enough => {}
+                        Room::Elsewhere => return self.refuse_client(client, name, Refusal::NoQuorum),
+                        Room::Nowhere => return self.refuse_client(client, name, Refusal::DiskFull),
+                    }
+                }
                 let request = Request::Call { session, number, floor, command };
-                self.hold(now, client, RequestName::Call(session, number), wait_ms, &request);
+                self.hold(now, client, name, wait_ms, &request);
             }
             ClientMessage::Close { session, wait_ms } => {
                 self.hold(now, client, RequestName::Close(session), wait_ms, &Request::Close { session });

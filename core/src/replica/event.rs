@@ -2,6 +2,8 @@
 
 use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot};
 use crate::time::SlotClock;
+
+use super::Order;
 use bytes::Bytes;
 
 /// What a watcher is told.
@@ -101,6 +103,15 @@ pub enum Event {
     Retired {
         /// What the others do now.
         succession: Succession,
+    },
+    /// Members were told another order than this replica, and can't be in a view with it.
+    Disordered {
+        /// Who they are.
+        members: MemberSet,
+        /// What this replica was told; they were told the other.
+        mine: Order,
+        /// Whether they form views without this replica.
+        is_outnumbered: bool,
     },
     /// Whether the disk is nearly full has changed.
     NearlyFull(bool),

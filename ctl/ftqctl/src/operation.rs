@@ -77,7 +77,9 @@ fn failure(name: &str, error: Error) -> Failure {
         Error::No(why) => exit::failure(why, format!("{name}: {why}")),
         Error::NotAllowed => Failure::No(error.to_string()),
         Error::TooLarge { .. } | Error::NotAnInteger | Error::Expired => Failure::No(format!("{name}: {error}")),
-        Error::Unreachable | Error::NoQuorum | Error::Busy | Error::Closed => Failure::Unreachable(error.to_string()),
+        Error::Unreachable | Error::NoQuorum | Error::Busy | Error::DiskFull | Error::Closed => {
+            Failure::Unreachable(error.to_string())
+        }
         Error::Unknown => Failure::Unknown(error.to_string()),
     }
 }

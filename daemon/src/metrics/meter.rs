@@ -146,6 +146,7 @@ impl Meter {
             | Event::Opened { .. }
             | Event::Left { .. }
             | Event::Retires { .. }
+            | Event::Disordered { .. }
             | Event::Retired { .. }
             | Event::Configured { .. }
             | Event::Removed { .. }
@@ -162,6 +163,7 @@ fn reason(refusal: Refusal) -> &'static str {
         Refusal::Busy { .. } => "busy",
         Refusal::TooLarge => "too_large",
         Refusal::NotAllowed => "not_allowed",
+        Refusal::DiskFull => "disk_full",
     }
 }
 

@@ -108,6 +108,7 @@ impl Sequencing {
             | Event::Older
             | Event::Stranded
             | Event::Retires { .. }
+            | Event::Disordered { .. }
             | Event::Retired { .. }
             | Event::Repeated
             | Event::NearlyFull(_)

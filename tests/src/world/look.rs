@@ -58,6 +58,11 @@ impl World {
         self.nodes[index(id)].retired
     }
 
+    /// Whether a member has said that most others were told another order.
+    pub fn is_disordered(&self, id: u8) -> bool {
+        self.nodes[index(id)].is_disordered
+    }
+
     /// The replica of a member, its store and its boot, while it runs.
     pub fn running(&self, id: u8) -> Option<&Running> {
         self.nodes[index(id)].running.as_deref()

@@ -70,6 +70,7 @@ impl World {
             Event::Refused { .. } => self.counts.one(Count::RefusedInput),
             Event::Older => self.nodes[node].is_older = true,
             Event::Removed { .. } => self.nodes[node].enlisted = false,
+            Event::Disordered { is_outnumbered, .. } => self.nodes[node].is_disordered |= is_outnumbered,
             Event::Retired { succession } => self.nodes[node].retired = Some(*succession),
             Event::Stopped { why } => {
                 let excused = self.is_excused(node);
@@ -301,6 +302,7 @@ impl World {
             }
             Event::Older => self.say(who, "older", format_args!("than others have heard")),
             Event::Stranded => self.say(who, "stranded", format_args!("nobody has what is lost here")),
+            Event::Disordered { members, .. } => self.say(who, "disordered", format_args!("{members}")),
             Event::Retires { member } => self.say(who, "retires", format_args!("says {member}")),
             Event::Retired { succession } => self.say(who, "retired", format_args!("{succession:?}")),
             Event::NearlyFull(is_nearly_full) => self.say(who, "disk", format_args!("nearly full: {is_nearly_full}")),

@@ -89,6 +89,8 @@ fn messages() -> Vec<(&'static str, Message)> {
                 slow: set(&[]),
                 snapshot: Slot(4),
                 state: Digest(2),
+                order: Order::Fixed,
+                nearly_full: true,
             }),
         ),
         (

@@ -204,6 +204,20 @@ const STEPS: u64 = 14;
 const LIMIT: u64 = 15;
 
 impl Command {
+    /// Whether these bytes are of a command that puts something in: the rest takes out, or leaves all as large.
+    pub fn adds(bytes: &Bytes) -> bool {
+        match kind(bytes) {
+            Some(PUSH | CREATE) => true,
+            Some(STEPS) => match Command::decode(bytes) {
+                Ok(Command::Steps(steps)) => {
+                    steps.iter().any(|step| matches!(step, Command::Push { .. } | Command::Create { .. }))
+                }
+                Ok(_) | Err(_) => false,
+            },
+            Some(_) | None => false,
+        }
+    }
+
     /// What the command that these bytes are begins with is called, for those who count; whether it is right to
     /// its end is not looked at.
     pub fn name_of(bytes: &Bytes) -> &'static str {
