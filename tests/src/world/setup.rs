@@ -48,6 +48,8 @@ pub struct Setup {
     pub disks: Faults,
     /// How long the processors take for one input.
     pub cpu: Span,
+    /// How much later than they want replicas are called when time has passed.
+    pub tick_late: Span,
     /// A snapshot is taken at every slot that this divides.
     pub snapshot_every: u64,
     /// How many delivered slots are kept below the newest snapshot.
@@ -72,6 +74,7 @@ impl Setup {
             client_links: links,
             disks: Faults::default(),
             cpu: Span::ZERO,
+            tick_late: Span::ZERO,
             snapshot_every: 1_000,
             log_keep: 1_000,
             mix: None,
@@ -148,6 +151,7 @@ impl Setup {
                 node.set_faults(self.disks);
                 node.cpu = self.cpu;
                 node.healthy_cpu = self.cpu;
+                node.tick_late = self.tick_late;
                 node.enlisted = index < self.members;
                 node
             })
