@@ -61,7 +61,7 @@ impl Group {
     }
 
     /// The age of the oldest job that the store has not finished.
-    pub(super) fn job_age(&self, now: Time) -> Span {
+    pub fn job_age(&self, now: Time) -> Span {
         self.outstanding.front().map_or(Span::ZERO, |(_, since)| now.since(*since))
     }
 }

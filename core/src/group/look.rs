@@ -1,12 +1,13 @@
 //! What there is to see of a group.
 
 use crate::electorate::Electorate;
-use crate::ids::{Ballot, BootId, MemberId, Slot, StoreId, View};
+use crate::ids::{Ballot, BootId, MemberId, MemberSet, Slot, StoreId, View};
 use crate::store::Position;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 use super::Group;
 use super::log::Log;
+use super::message::Heartbeat;
 use super::order::Ordering;
 use super::own::Own;
 
@@ -60,6 +61,16 @@ impl Group {
     /// The positions of all origins, as of the last slot delivered.
     pub fn positions(&self) -> &[Position] {
         &self.positions
+    }
+
+    /// Whom it hears.
+    pub fn heard(&self, now: Time) -> MemberSet {
+        self.detector.heard(now)
+    }
+
+    /// What it knows of the others: for how long each was silent, if it ever was heard, and what it said last.
+    pub fn acquaintances(&self, now: Time) -> impl Iterator<Item = (MemberId, Option<Span>, &Heartbeat)> {
+        self.detector.peers().map(move |(member, peer)| (member, peer.silent_for(now), &peer.heartbeat))
     }
 
     /// Who this is: member, store, boot.
