@@ -63,7 +63,7 @@ impl Group {
         &self.positions
     }
 
-    /// Whom it hears.
+    /// Who of the others is heard.
     pub fn heard(&self, now: Time) -> MemberSet {
         self.detector.heard(now)
     }
@@ -71,6 +71,22 @@ impl Group {
     /// What it knows of the others: for how long each was silent, if it ever was heard, and what it said last.
     pub fn acquaintances(&self, now: Time) -> impl Iterator<Item = (MemberId, Option<Span>, &Heartbeat)> {
         self.detector.peers().map(move |(member, peer)| (member, peer.silent_for(now), &peer.heartbeat))
+    }
+
+    /// How far the log is committed, as far as this replica or anybody whom it hears knows.
+    pub fn known_committed(&self, now: Time) -> Slot {
+        let others = self.detector.peers().filter_map(|(member, _)| self.detector.fresh(now, member));
+        others.map(|heartbeat| heartbeat.committed).fold(self.log.committed(), Slot::max)
+    }
+
+    /// How many jobs the store has not finished, of those that something waits for.
+    pub fn unfinished_jobs(&self) -> usize {
+        self.outstanding.len()
+    }
+
+    /// Up to where the delivered log is durable in the archive.
+    pub fn archived(&self) -> Slot {
+        self.archived
     }
 
     /// Who this is: member, store, boot.

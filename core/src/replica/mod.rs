@@ -8,11 +8,12 @@ mod clients;
 mod event;
 mod inquiry;
 mod interface;
+mod retirement;
 #[cfg(test)]
 mod tests;
 
 pub use changes::{ChangeId, ChangeOutcome};
-pub use event::Event;
+pub use event::{Event, Succession};
 pub use inquiry::{Changed, Inquiry, Peer, State, Status};
 pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
 
@@ -31,6 +32,7 @@ use alloc::vec::Vec;
 use changes::{Ordered, Orderer};
 use clients::Clients;
 use inquiry::EndedChanges;
+use retirement::Retirement;
 
 /// One member of a cluster.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub struct Replica<M> {
     /// Up to this slot the log is applied from the store: no snapshot of it is taken again.
     replayed: u64,
     unsettled: bool,
+    retirement: Retirement,
     stopped: bool,
     scratch: Vec<u8>,
     out: VecDeque<Output>,
@@ -92,6 +95,7 @@ impl<M: Machine> Replica<M> {
             group_at: now,
             replayed,
             unsettled: true,
+            retirement: Retirement::None,
             stopped: false,
             scratch: Vec::new(),
             out: VecDeque::new(),
@@ -117,6 +121,7 @@ impl<M: Machine> Replica<M> {
             Input::Report(report) => self.group.report(now, report),
             Input::Fetched { id, fetched } => self.group.fetched(id, fetched),
             Input::Change { id, change, wait } => self.order_change(now, Orderer::Shell(id), change, wait),
+            Input::Retire => self.retire(now),
             Input::Tick => {}
         }
         if self.link.deadline().is_some_and(|at| now >= at) {
@@ -143,7 +148,12 @@ impl<M: Machine> Replica<M> {
         let link = self.link.deadline().map(|at| (at, Reason::Link));
         let clients = self.clients.deadline().map(|at| (at, Reason::Clients));
         let group = Some((self.group_at, Reason::Group));
-        if self.stopped { None } else { [link, group, clients].into_iter().flatten().min_by_key(|(at, _)| *at) }
+        let retirement = self.retirement.deadline().map(|at| (at, Reason::Retirement));
+        if self.stopped {
+            None
+        } else {
+            [link, group, clients, retirement].into_iter().flatten().min_by_key(|(at, _)| *at)
+        }
     }
 
     /// The group, to look at.
@@ -179,6 +189,7 @@ impl<M: Machine> Replica<M> {
             self.group.settle(now);
         }
         self.settle_changes(now);
+        self.step_retirement(now);
         self.refresh_trailer(now);
         self.link.flush(now);
         while let Some((to, bytes)) = self.link.poll_send() {
