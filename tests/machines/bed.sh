@@ -25,8 +25,6 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
-# A host's clients have to get so many answers before they "go on", and for how long that is waited.
-ANSWERS=20 PATIENCE_S=20
 # What was under way when a cut was made comes to its end within the one; the other is how long nothing may be done.
 SETTLE_S=1 STILL_S=2
 
@@ -36,19 +34,16 @@ if [ -z "${FTQ_BED:-}" ]; then
     exec env FTQ_BED=1 unshare "${as_root[@]}" --fork --pid --kill-child --mount --net --mount-proc -- bash "$0" "$@"
 fi
 
+. "${BASH_SOURCE%/*}/notes.sh"
 program=$(realpath "${FTQ_PROGRAM:?the program with ftqd, ftqctl and clients in it: run.sh knows}")
 family=${FTQ_FAMILY:-4}
 bed=$(realpath -m "${FTQ_BEDS:?where the disks are: run.sh knows}")/$(basename "$0" .sh)-$family
+notes=$bed/notes
 count=0
 life=0
 lines=()
 packet=1500
 declare -A replica clients
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
 
 # Disks are large, and nobody needs them any more; logs and notes stay.
 trap '{ builtin kill -KILL "${replica[@]}"; wait; } 2>/dev/null; rm -rf "$bed"/disk-*' EXIT
@@ -60,7 +55,7 @@ carry() { packet=$1; }
 hosts() {
     count=$1
     rm -rf "$bed"
-    mkdir -p "$bed/notes"
+    mkdir -p "$notes"
     mount -t tmpfs none /run
     mkdir /run/netns
     ip link add switch type bridge mcast_snooping 0
@@ -138,7 +133,7 @@ work() {
         life=$((life + 1))
         # shellcheck disable=SC2046 # they are several arguments
         ip netns exec "host$host" "$program" clients work $(servers "$host") --key "$bed/client.key" \
-            --name "$host-$life" "$bed/notes" >>"$bed/clients.log" 2>&1 &
+            --name "$host-$life" "$notes" >>"$bed/clients.log" 2>&1 &
         clients[$host]=$!
     done
 }
@@ -193,28 +188,6 @@ heal() {
     told "healed"
 }
 
-# How many answers each client on a host has had: a line with its notes and the number.
-answers_each() {
-    grep -csHE '^(pushed|popped .*|nothing|drawn .*)$' "$bed/notes/$1-"* || true
-}
-
-answers() {
-    answers_each "$1" | awk -F: '{sum += $2} END {print sum + 0}'
-}
-
-go_on() {
-    local host before deadline
-    for host in "$@"; do
-        before=$(answers "$host")
-        deadline=$((SECONDS + PATIENCE_S))
-        while [ "$(answers "$host")" -lt $((before + ANSWERS)) ]; do
-            [ "$SECONDS" -lt "$deadline" ] || fail "the clients on $host get no answers"
-            sleep 0.1
-        done
-    done
-    told "$* go on"
-}
-
 serve() {
     local host deadline=$((SECONDS + PATIENCE_S))
     for host in "$@"; do
@@ -238,19 +211,19 @@ stand_still() {
 }
 
 rest() {
-    touch "$bed/notes/stop"
+    touch "$notes/stop"
     local host
     for host in "${!clients[@]}"; do
         wait "${clients[$host]}" || fail "the clients on $host ended with an error, see $bed/clients.log"
         unset "clients[$host]"
     done
-    rm "$bed/notes/stop"
+    rm "$notes/stop"
 }
 
 tally() {
     [ ${#clients[@]} = 0 ] || rest
     # shellcheck disable=SC2046 # they are several arguments
-    ip netns exec host1 "$program" clients tally $(servers 1) --key "$bed/client.key" "$bed/notes" || fail "that is the tally of $bed"
+    ip netns exec host1 "$program" clients tally $(servers 1) --key "$bed/client.key" "$notes" || fail "that is the tally of $bed"
 }
 
 # refuse CHECK ARGUMENT…
@@ -259,8 +232,4 @@ refuse() {
     if said=$("$@" 2>&1); then fail "not noticed by $*: $said"; fi
     said=${said%%$'\n'*}
     told "noticed: ${said#FAILED: }"
-}
-
-told() {
-    printf '%4d s  %s\n' "$SECONDS" "$*"
 }
