@@ -65,13 +65,16 @@ pub struct Cluster {
     pub budget: Budget,
 }
 
+/// Messages in the order of their sender, each with its epoch.
+type Stream = VecDeque<(u64, Vec<u8>)>;
+
 /// Three replicas and what is between them.
 #[derive(Clone, Debug)]
 pub struct State {
     now: Time,
     members: [Arc<Known>; MEMBERS],
-    /// What each has broadcast to each, with its epoch, and is not delivered.
-    streams: BTreeMap<(usize, usize), VecDeque<(u64, Vec<u8>)>>,
+    /// What each has broadcast to each, and is not delivered.
+    streams: BTreeMap<(usize, usize), Stream>,
     notes: BTreeSet<Note>,
     /// Who is cut off from the others.
     alone: Option<usize>,
