@@ -6,6 +6,7 @@
 mod changes;
 mod clients;
 mod event;
+mod inquiry;
 mod interface;
 mod retirement;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 pub use changes::{ChangeId, ChangeOutcome};
 pub use event::{Event, Succession};
+pub use inquiry::{Changed, Inquiry, Peer, State, Status};
 pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
 
 use crate::chance::Chance;
@@ -27,8 +29,9 @@ use crate::time::Time;
 use crate::wire::Writer;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use changes::Ordered;
+use changes::{Ordered, Orderer};
 use clients::Clients;
+use inquiry::EndedChanges;
 use retirement::Retirement;
 
 /// One member of a cluster.
@@ -40,6 +43,7 @@ pub struct Replica<M> {
     machine: Sessions<M>,
     clients: Clients,
     ordered: Vec<Ordered>,
+    ended_changes: EndedChanges,
     /// When group is to be called.
     group_at: Time,
     /// Up to this slot the log is applied from the store: no snapshot of it is taken again.
@@ -83,6 +87,7 @@ impl<M: Machine> Replica<M> {
         Replica {
             clients: Clients::new(now),
             ordered: Vec::new(),
+            ended_changes: EndedChanges::default(),
             options,
             link,
             group,
@@ -115,7 +120,7 @@ impl<M: Machine> Replica<M> {
             Input::Client { client, message } => self.on_client(now, client, message),
             Input::Report(report) => self.group.report(now, report),
             Input::Fetched { id, fetched } => self.group.fetched(id, fetched),
-            Input::Change { id, change, wait } => self.on_change(now, id, change, wait),
+            Input::Change { id, change, wait } => self.order_change(now, Orderer::Shell(id), change, wait),
             Input::Retire => self.retire(now),
             Input::Tick => {}
         }
