@@ -151,7 +151,7 @@ impl Machine for Lists {
         Digest(self.digest)
     }
 
-    fn snapshot(&self) -> Vec<Bytes> {
+    fn snapshot(&mut self) -> Vec<Bytes> {
         let mut w = Writer::new();
         w.u64(self.clock.0).u64(self.fired).digest(Digest(self.digest)).u64(self.lists.len() as u64);
         for (number, list) in &self.lists {

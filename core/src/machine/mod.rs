@@ -17,6 +17,7 @@
 pub mod list;
 pub mod pieces;
 pub mod queues;
+pub mod stretches;
 
 use crate::ids::{Digest, Slot};
 use crate::session::message::SessionId;
@@ -125,8 +126,9 @@ pub trait Machine: Sized {
     /// Stands for the whole state.
     fn digest(&self) -> Digest;
 
-    /// The state, in pieces of at most 48 KiB.
-    fn snapshot(&self) -> Vec<Bytes>;
+    /// The state, in pieces of at most 48 KiB. What it was made of may be kept, so that the next one costs
+    /// what changed.
+    fn snapshot(&mut self) -> Vec<Bytes>;
 
     /// Takes the state from pieces that [`Machine::snapshot`] made.
     fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed>;

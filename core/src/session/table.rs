@@ -31,6 +31,7 @@ use self::kept::{Answer, Answers, Entry, Kept};
 use self::quiet::{Listed, Quiet, Weight};
 use super::message::{Outcome, Request, SessionId};
 use crate::ids::{Digest, Slot};
+use crate::machine::stretches::Stretches;
 use crate::machine::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket, UnknownRules};
 use crate::time::SlotClock;
 use crate::wire::Malformed;
@@ -64,6 +65,8 @@ pub struct Sessions<M> {
     sessions: BTreeMap<SessionId, Session>,
     nonces: BTreeMap<[u8; 16], SessionId>,
     quiet: Quiet,
+    /// For snapshots.
+    stretches: Stretches<Option<SessionId>>,
     /// What all answers that are kept take.
     bytes: usize,
     /// Chained over all that happened to the sessions.
@@ -102,6 +105,7 @@ impl<M: Machine> Sessions<M> {
             sessions: BTreeMap::new(),
             nonces: BTreeMap::new(),
             quiet: Quiet::default(),
+            stretches: Stretches::default(),
             bytes: 0,
             chain: 0,
             place: Place::default(),
@@ -149,6 +153,7 @@ impl<M: Machine> Sessions<M> {
             if let Some(open) = self.sessions.get_mut(&session) {
                 open.seen = self.clock;
             }
+            self.stretches.change(&session);
             return Applied::Opened { nonce, session, repeated: true };
         }
         assert!(place.position < 1 << 16, "a slot holds fewer requests");
@@ -163,6 +168,7 @@ impl<M: Machine> Sessions<M> {
         self.chain_event(Event::Opened, place, [session.0, 0, xxh3_64(&nonce)]);
         let mut opened = Session::new(nonce, self.clock, Answers::default());
         self.quiet.admit(session, &mut opened, self.limits.share_bytes);
+        self.stretches.begin(&session, snapshot::begins_stretch(session));
         self.sessions.insert(session, opened);
         self.nonces.insert(nonce, session);
         Applied::Opened { nonce, session, repeated: false }
@@ -182,6 +188,7 @@ impl<M: Machine> Sessions<M> {
             return answered_as(id, number, place, Outcome::NoSession, false);
         };
         session.seen = self.clock;
+        self.stretches.change(&id);
         let before = session.answers.bytes();
         session.answers.raise_floor(floor, |number| {
             self.machine.abandon(Ticket { session: id, number });
@@ -277,6 +284,7 @@ impl<M: Machine> Sessions<M> {
 
     /// Changes what a session keeps; it becomes no less.
     fn change(&mut self, id: SessionId, change: impl FnOnce(&mut Answers)) {
+        self.stretches.change(&id);
         let answers = &mut self.sessions.get_mut(&id).expect("an open session").answers;
         let before = answers.bytes();
         change(answers);
@@ -320,6 +328,7 @@ impl<M: Machine> Sessions<M> {
             self.bytes -= session.answers.bytes();
             self.nonces.remove(&session.nonce);
             self.quiet.strike(*id, &session);
+            self.stretches.end(id);
             for number in session.answers.waiting() {
                 self.completed.push_back(answered_as(*id, number, place, Outcome::NoSession, false));
             }

@@ -27,7 +27,7 @@ impl Machine for Tally {
     fn digest(&self) -> Digest {
         Digest(u128::from(self.0))
     }
-    fn snapshot(&self) -> Vec<Bytes> {
+    fn snapshot(&mut self) -> Vec<Bytes> {
         vec![Bytes::copy_from_slice(&self.0.to_le_bytes())]
     }
     fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed> {

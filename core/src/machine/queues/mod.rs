@@ -59,6 +59,7 @@ pub use limits::{
 pub use options::{PushOptions, Settings};
 pub use rules::Rules;
 
+use super::stretches::Stretches;
 use super::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket, UnknownRules};
 use crate::ids::{Digest, Slot};
 use crate::session::message::SessionId;
@@ -85,6 +86,11 @@ pub struct Queues {
     labels: BTreeMap<Label, QueueId>,
     queues: BTreeMap<QueueId, Queue>,
     sequences: BTreeMap<Label, u64>,
+    /// For snapshots.
+    queue_stretches: Stretches<u64>,
+    sequence_stretches: Stretches<Option<Label>>,
+    /// The queues of which something stood behind the catalogue of the last snapshot.
+    apart: BTreeSet<QueueId>,
     waits: Waits,
     leases: Holders,
     /// When something is due in a queue next: an entry for each queue in which something is.
@@ -146,6 +152,9 @@ impl Queues {
             labels: BTreeMap::new(),
             queues: BTreeMap::new(),
             sequences: BTreeMap::new(),
+            queue_stretches: Stretches::default(),
+            sequence_stretches: Stretches::default(),
+            apart: BTreeSet::new(),
             waits: Waits::default(),
             leases: Holders::default(),
             due: BTreeSet::new(),
@@ -247,6 +256,8 @@ impl Queues {
     fn destroy(&mut self, id: QueueId) -> Reply {
         let queue = self.queues.remove(&id).ok_or(Error::NoSuchQueue)?;
         self.labels.remove(&queue.label);
+        self.queue_stretches.touch(snapshot::queue_stretch(id));
+        self.apart.remove(&id);
         for (position, held) in &queue.leased {
             self.leases.end(held.session, id, *position);
         }
@@ -292,6 +303,7 @@ impl Queues {
     fn admit(&mut self, queue: Queue) {
         let id = queue.id;
         self.count_in(id, Share::of(&queue));
+        self.queue_stretches.touch(snapshot::queue_stretch(id));
         let before = self.queues.insert(id, queue);
         assert!(before.is_none(), "queue {id} was given twice");
     }
@@ -304,6 +316,7 @@ impl Queues {
         let after = Share::of(queue);
         self.count_out(id, before);
         self.count_in(id, after);
+        self.queue_stretches.touch(snapshot::queue_stretch(id));
         Ok(done)
     }
 
@@ -448,7 +461,7 @@ impl Machine for Queues {
         )
     }
 
-    fn snapshot(&self) -> Vec<Bytes> {
+    fn snapshot(&mut self) -> Vec<Bytes> {
         snapshot::pieces(self)
     }
 

@@ -23,9 +23,11 @@ use super::keys::Keys;
 use super::label::{Label, QueueId, Receipt};
 use super::limits::{HELD_CHARGE, ITEM_CHARGE, POP_BYTES_MAX, POP_ITEM_CHARGE, PRIORITIES, QUEUE_CHARGE};
 use super::options::Settings;
+use super::snapshot::{POSITIONS_IN_STRETCH, stretch};
+use crate::machine::stretches::{Budget, Stretches};
 use crate::session::message::SessionId;
 use crate::time::SlotClock;
-use crate::wire::Malformed;
+use crate::wire::{Malformed, Writer};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -51,6 +53,8 @@ pub(super) struct Queue {
     pub(super) leased: BTreeMap<u64, Box<Held>>,
     /// When something has to be done about a held item, and its position.
     due: BTreeSet<(SlotClock, u64)>,
+    /// For snapshots: of the held items, by state, those that are ready by priority too.
+    stretches: Stretches<(State, u8, u64)>,
     plain: Portion,
     held: Portion,
 }
@@ -104,6 +108,7 @@ impl Queue {
             delayed: BTreeMap::new(),
             leased: BTreeMap::new(),
             due: BTreeSet::new(),
+            stretches: Stretches::default(),
             plain: Portion::default(),
             held: Portion::default(),
         }
@@ -157,6 +162,7 @@ impl Queue {
     /// Puts a held item into a state.
     pub(super) fn place(&mut self, state: State, position: u64, held: Box<Held>) {
         self.held.add(held.item.len(), held.sum(self.id, position, state));
+        self.touch(state, held.priority, position);
         if let Some(at) = held.due(state) {
             self.due.insert((at, position));
         }
@@ -176,6 +182,7 @@ impl Queue {
             State::Leased => self.leased.remove(&position),
         }?;
         self.held.take(held.item.len(), held.sum(self.id, position, state));
+        self.touch(state, held.priority, position);
         if let Some(at) = held.due(state) {
             self.due.remove(&(at, position));
         }
@@ -216,6 +223,56 @@ impl Queue {
         }
         self.levels.push(Level { priority, backlog });
         Ok(())
+    }
+
+    /// The held items, in pieces for a snapshot.
+    pub(super) fn held_pieces(&mut self, budget: &mut Budget) -> Vec<Bytes> {
+        let (ready, delayed, leased) = (&self.ready, &self.delayed, &self.leased);
+        self.stretches.pieces(budget, |(state, priority, from), _| {
+            let positions = *from..*from + POSITIONS_IN_STRETCH;
+            stretch(|w| match state {
+                State::Ready => {
+                    let some = ready.range((*priority, positions.start)..(*priority, positions.end));
+                    some.for_each(|((_, position), held)| held.write(*position, w));
+                }
+                State::Delayed => delayed.range(positions).for_each(|(position, held)| held.write(*position, w)),
+                State::Leased => leased.range(positions).for_each(|(position, held)| held.write(*position, w)),
+            })
+        })
+    }
+
+    /// Keeps no stretch without held items in mind; there are few items.
+    pub(super) fn forget_empty_stretches(&mut self) {
+        self.stretches = Stretches::default();
+        let ready = self.ready.keys().map(|(priority, position)| (State::Ready, *priority, *position));
+        let delayed = self.delayed.keys().map(|position| (State::Delayed, 0, *position));
+        let leased = self.leased.keys().map(|position| (State::Leased, 0, *position));
+        let held: Vec<_> = ready.chain(delayed).chain(leased).collect();
+        held.into_iter().for_each(|(state, priority, position)| self.touch(state, priority, position));
+    }
+
+    /// How many held items there are.
+    pub(super) fn held_len(&self) -> u64 {
+        self.held.count
+    }
+
+    /// How many held items there are in a state.
+    pub(super) fn held_in(&self, state: State) -> u64 {
+        let count = match state {
+            State::Ready => self.ready.len(),
+            State::Delayed => self.delayed.len(),
+            State::Leased => self.leased.len(),
+        };
+        count as u64
+    }
+
+    /// Writes the held items of a state, in their order.
+    pub(super) fn write_held(&self, state: State, w: &mut Writer) {
+        match state {
+            State::Ready => self.ready.iter().for_each(|((_, position), held)| held.write(*position, w)),
+            State::Delayed => self.delayed.iter().for_each(|(position, held)| held.write(*position, w)),
+            State::Leased => self.leased.iter().for_each(|(position, held)| held.write(*position, w)),
+        }
     }
 
     /// The item that goes out next.
@@ -359,6 +416,12 @@ impl Queue {
     pub(super) fn charge(&self) -> u64 {
         let items = self.plain.count * ITEM_CHARGE + self.held.count * HELD_CHARGE + self.bytes();
         charge_of_queue(&self.label) + items + self.keys.charge()
+    }
+
+    /// A held item has come or gone.
+    fn touch(&mut self, state: State, priority: u8, position: u64) {
+        let priority = if state == State::Ready { priority } else { 0 };
+        self.stretches.touch((state, priority, position - position % POSITIONS_IN_STRETCH));
     }
 
     fn pop_plain(&mut self, priority: u8) -> (Stamp, Bytes) {

@@ -15,6 +15,7 @@ use super::limits::{
 };
 use super::options::PushOptions;
 use super::queue::Queue;
+use super::snapshot::begins_stretch;
 use super::{Queues, charge_of_sequence, digest};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -304,8 +305,14 @@ impl Queues {
         };
         self.known.sum += digest::sequence(name, first + count);
         match self.sequences.get_mut(name) {
-            Some(next) => *next = first + count,
-            None => drop(self.sequences.insert(name.clone(), first + count)),
+            Some(next) => {
+                *next = first + count;
+                self.sequence_stretches.change(name);
+            }
+            None => {
+                self.sequences.insert(name.clone(), first + count);
+                self.sequence_stretches.begin(name, begins_stretch(name));
+            }
         }
         Answer::Ids { first, count }
     }

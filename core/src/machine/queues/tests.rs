@@ -87,7 +87,7 @@ fn command(chance: &mut Chance, newest: u64, pushes: u64) -> Command {
 }
 
 /// A machine restored from this one's pieces; it must be the same in everything that can be seen.
-fn reborn(machine: &Queues) -> Queues {
+fn reborn(machine: &mut Queues) -> Queues {
     let pieces = machine.snapshot();
     assert!(pieces.iter().all(|piece| !piece.is_empty() && piece.len() <= 48 << 10));
     let mut other = Queues::new(Limits { item_bytes_max: 1, memory_bytes_max: 1 });

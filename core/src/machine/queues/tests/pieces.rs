@@ -56,7 +56,51 @@ fn a_snapshot_costs_what_changed() {
     change(&mut machine, Command::Create { label: label("another") });
     change(&mut machine, getid("name 77"));
     change(&mut machine, getid("a name before all others"));
-    reborn(&machine);
+    reborn(&mut machine);
+}
+
+/// How many pieces were made anew: those that are in other memory than before.
+fn made_anew(before: &[Bytes], after: &[Bytes]) -> usize {
+    let known: BTreeSet<*const u8> = before.iter().map(|piece| piece.as_ptr()).collect();
+    after.iter().filter(|piece| !known.contains(&piece.as_ptr())).count()
+}
+
+/// Held items, keys, short queues and sequences are encoded again only where something has changed, and only a
+/// part of the memory limit is taken for it.
+#[test]
+fn what_did_not_change_is_not_encoded_again() {
+    let mut machine = large();
+    let options = PushOptions { delay_ms: 1_000_000, ..PushOptions::default() };
+    let held = |n: u64| {
+        let key = (n % 2 == 0).then(|| label(&format!("key {n}")));
+        let options = PushOptions { key, ..options.clone() };
+        Command::Push { queue: QueueId(1), items: [Bytes::from_static(b"an item")].into(), options }
+    };
+    (0..20_000).for_each(|n| drop(machine.run(held(n)).expect("room")));
+    (0..1_000).for_each(|_| drop(machine.run(Command::Take { queue: QueueId(1), count: 1, lease_ms: 99, wait_ms: 0 })));
+    let mut before = machine.snapshot();
+    assert!(before.len() > 500);
+    for command in [
+        Command::GetId { name: label("name 77"), count: 1 },
+        held(20_000),
+        Command::Touch { queue: QueueId(1), receipts: [Receipt { position: 500, token: 500 }].into(), lease_ms: 9 },
+        Command::Ack { queue: QueueId(1), receipts: [Receipt { position: 700, token: 700 }].into() },
+        Command::Destroy { queue: QueueId(9_000) },
+    ] {
+        machine.run(command.clone()).expect("a command that works");
+        let after = machine.snapshot();
+        // The head, the waits, open segments that are long, and what has changed.
+        let anew = made_anew(&before, &after);
+        assert!(anew <= 2 + 20 + 4, "{command:?}: {anew}");
+        before = after;
+        let mut other = reborn(&mut machine);
+        assert_eq!(other.snapshot(), before);
+    }
+    let limits = Limits { memory_bytes_max: 8_000_000, ..Limits::default() };
+    machine.run(Command::Limit(limits)).expect("sane limits");
+    let (before, after) = (machine.snapshot(), machine.snapshot());
+    let (anew, all) = (made_anew(&before, &after), after.len());
+    assert!(anew > all / 10 && anew < all * 9 / 10, "{anew} of {all}");
 }
 
 /// Lengths around those where a segment is sealed and where an open one leaves the catalogue.
@@ -71,7 +115,7 @@ fn segments_of_every_length_come_back() {
             let items: Vec<_> = [first, second, 3].map(|len| Bytes::from(alloc::vec![9; len])).into();
             for item in &items {
                 machine.run(push(1, item)).expect("room");
-                machine = reborn(&machine);
+                machine = reborn(&mut machine);
                 let backlog = &machine.queues[&queue].levels[0].backlog;
                 let alone = |len| items.iter().any(|item| item.len() + 5 == len);
                 assert!(backlog.sealed().iter().all(|one| one.bytes.len() <= PIECE || alone(one.bytes.len())));
@@ -83,7 +127,7 @@ fn segments_of_every_length_come_back() {
                 popped.extend(items.into_iter().map(|(_, item)| item));
             }
             assert_eq!(popped, items, "{first} {second}");
-            assert_eq!(reborn(&machine).summary().items, 0);
+            assert_eq!(reborn(&mut machine).summary().items, 0);
         }
     }
 }
@@ -91,7 +135,7 @@ fn segments_of_every_length_come_back() {
 /// Sealed segments are in the snapshot as they are in memory: shared, not copied.
 #[test]
 fn sealed_segments_are_shared() {
-    let machine = large();
+    let mut machine = large();
     let shared: BTreeSet<*const u8> = machine.snapshot().iter().map(|piece| piece.as_ptr()).collect();
     let again = machine.snapshot().iter().filter(|piece| shared.contains(&piece.as_ptr())).count();
     let sealed: usize = machine.queues.values().map(|queue| queue.levels[0].backlog.sealed().len()).sum();
