@@ -17,7 +17,7 @@ use crate::greeting;
 use crate::peer_port::PeerPort;
 use crate::story::Story;
 use ftq_core::ids::BootId;
-use ftq_core::machine::queues::{Limits, Queues};
+use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Event, Input, Options, Output, Replica};
 use ftq_core::time::Time;
 use ftq_net::clock::Clock;
@@ -90,7 +90,8 @@ impl Service {
             snapshot_every: SNAPSHOT_EVERY,
             log_keep: 0,
         };
-        let replica = Replica::new(clock.now(), options, boot, seed, opened, Queues::new(Limits::default()));
+        let replica =
+            Replica::new(clock.now(), options, boot, seed, opened, Queues::of_build(Rules::NEWEST, Limits::default()));
         Ok(Service {
             clock,
             replica,

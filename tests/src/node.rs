@@ -10,7 +10,7 @@
 
 use crate::clock::LocalClock;
 use ftq_core::ids::{BootId, MemberId, StoreId};
-use ftq_core::machine::queues::{Limits, Queues};
+use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Input, Options, Output, Replica};
 use ftq_core::store::Opened;
 use ftq_core::time::{Span, Time};
@@ -53,6 +53,10 @@ pub struct Node {
     /// How long its processor takes for one input: now, and when nothing is wrong with it.
     pub cpu: Span,
     pub(crate) healthy_cpu: Span,
+    /// The build that is installed, by the newest rules of the queues that it knows; and the rules under which the
+    /// cluster began.
+    pub build: Rules,
+    pub(crate) begins: Rules,
     /// How often it has started.
     pub boots: u64,
     pub(crate) clock: LocalClock,
@@ -123,6 +127,8 @@ impl Node {
             faults: Faults::default(),
             cpu: Span::ZERO,
             healthy_cpu: Span::ZERO,
+            build: Rules::NEWEST,
+            begins: Rules::NEWEST,
             boots: 0,
             clock,
             paused: false,
@@ -149,14 +155,9 @@ impl Node {
     pub(crate) fn start(&mut self, now: Time, options: Options, boot: BootId, seed: u64) -> Option<Opened> {
         let disk = self.disk.take()?;
         let (store, opened) = Memory::open(disk, now, self.faults, seed);
-        let replica = Replica::new(
-            self.clock.read(now),
-            options,
-            boot,
-            seed.rotate_left(17),
-            opened.clone(),
-            Queues::new(LIMITS),
-        );
+        let machine =
+            if self.begins == Rules::FIRST { Queues::of_build(self.build, LIMITS) } else { Queues::new(LIMITS) };
+        let replica = Replica::new(self.clock.read(now), options, boot, seed.rotate_left(17), opened.clone(), machine);
         self.running = Some(Box::new(Running { replica, store, boot }));
         self.boots += 1;
         self.inbox.clear();

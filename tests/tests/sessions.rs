@@ -50,7 +50,7 @@ impl Pair {
         Pair {
             chance: Chance::new(seed),
             sessions: Sessions::with_limits(Queues::new(room), LIMITS),
-            reference: Reference::with_limits(room, LIMITS),
+            reference: Reference::with_limits(2, room, LIMITS),
             slot: 0,
             position: 0,
             clock: SlotClock(0),
@@ -104,7 +104,8 @@ impl Pair {
                 Outcome::Settled => Execution::Settled,
                 Outcome::AheadOfWindow => Execution::AheadOfWindow,
             },
-            Applied::Malformed => panic!("a request that was encoded"),
+            Applied::Ruled { .. } => Execution::Ruled,
+            Applied::UnknownRules(_) | Applied::Malformed => panic!("a request that was encoded, of known rules"),
         };
         assert_eq!(&seen, execution, "{applied:?}");
         let name = match execution {
@@ -117,6 +118,7 @@ impl Pair {
             Execution::AheadOfWindow => "ahead of the window",
             Execution::NoSession => "no session",
             Execution::Closed => "closed",
+            Execution::Ruled => "ruled",
         };
         *self.met.entry(name).or_default() += 1;
     }

@@ -41,6 +41,7 @@ impl Group {
             slow: self.slow(now),
             snapshot: self.snapshot,
             state: self.state,
+            rules: self.options.rules,
         };
         let to = self.peers();
         if !to.is_empty() {

@@ -103,6 +103,8 @@ pub struct Heartbeat {
     pub snapshot: Slot,
     /// See `snapshot`.
     pub state: Digest,
+    /// The newest rules of the machine that its build knows.
+    pub rules: u64,
 }
 
 /// Before a view change: does a quorum see it the same way? Nothing is promised by asking.
@@ -266,7 +268,8 @@ impl Message {
                 .members(h.waits_for)
                 .members(h.slow)
                 .slot(h.snapshot)
-                .digest(h.state),
+                .digest(h.state)
+                .u64(h.rules),
             Message::Question(q) => {
                 w.u8(5).u64(q.nonce).ballot(q.view).members(q.missing).members(q.proposed).members(q.slow)
             }
@@ -334,6 +337,7 @@ impl Message {
                 slow: r.members()?,
                 snapshot: r.slot()?,
                 state: r.digest()?,
+                rules: r.u64()?,
             }),
             5 => Message::Question(Question {
                 nonce: r.u64()?,

@@ -83,6 +83,7 @@ impl World {
                 founding,
                 order,
                 log_keep: 100,
+                rules: 1,
                 timing: Timing::default(),
             };
             let opened = Opened { store: StoreId([member.number(); 16]), ..Opened::default() };
@@ -415,6 +416,7 @@ fn first_of_three() -> Options {
         founding: set(&[1, 2, 3]),
         order: Order::Rotating,
         log_keep: 100,
+        rules: 1,
         timing: Timing::default(),
     }
 }

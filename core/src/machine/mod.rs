@@ -63,6 +63,27 @@ pub enum Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownRules(pub u64);
 
+/// Why a state can't be taken from pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrestored {
+    /// They are not what a snapshot is made of.
+    Malformed,
+    /// The state is one of rules that this build does not know.
+    UnknownRules(UnknownRules),
+}
+
+impl From<Malformed> for Unrestored {
+    fn from(_: Malformed) -> Unrestored {
+        Unrestored::Malformed
+    }
+}
+
+impl From<UnknownRules> for Unrestored {
+    fn from(unknown: UnknownRules) -> Unrestored {
+        Unrestored::UnknownRules(unknown)
+    }
+}
+
 /// The end of a command that had waited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
@@ -110,9 +131,20 @@ pub trait Machine: Sized {
         let _ = sessions;
     }
 
-    /// From now on this version of the rules is in force, unless it was before.
+    /// The version of the rules that is in force. All replicas begin with the first one and go through the same
+    /// versions at the same slots.
+    fn rules(&self) -> u64 {
+        1
+    }
+
+    /// The newest version of the rules that this build knows.
+    fn newest_rules(&self) -> u64 {
+        1
+    }
+
+    /// From now on this version of the rules is in force, or the later one that is.
     fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
-        if version <= 1 { Ok(()) } else { Err(UnknownRules(version)) }
+        if version <= self.newest_rules() { Ok(()) } else { Err(UnknownRules(version)) }
     }
 
     /// Answers a question without changing anything.
@@ -131,5 +163,5 @@ pub trait Machine: Sized {
     fn snapshot(&mut self) -> Vec<Bytes>;
 
     /// Takes the state from pieces that [`Machine::snapshot`] made.
-    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed>;
+    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Unrestored>;
 }

@@ -7,6 +7,7 @@ mod changes;
 mod clients;
 mod event;
 mod interface;
+mod rules;
 
 pub use changes::{ChangeId, ChangeOutcome};
 pub use event::Event;
@@ -17,8 +18,8 @@ use crate::group::message::{Message, Unread};
 use crate::group::{self, Delivery, Group, Timing, content};
 use crate::ids::{BootId, MemberId};
 use crate::link::{self, Epoch, Link};
-use crate::machine::{Machine, Place};
-use crate::session::table::Sessions;
+use crate::machine::{Machine, Place, Unrestored};
+use crate::session::table::{Applied, Sessions};
 use crate::store::{Opened, Snapshot};
 use crate::time::Time;
 use crate::wire::Writer;
@@ -38,6 +39,8 @@ pub struct Replica<M> {
     ordered: Vec<Ordered>,
     /// When group is to be called.
     group_at: Time,
+    /// When newer rules may be ordered again.
+    rules_at: Time,
     /// Up to this slot the log is applied from the store: no snapshot of it is taken again.
     replayed: u64,
     unsettled: bool,
@@ -58,10 +61,7 @@ impl<M: Machine> Replica<M> {
         };
         let link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
-        let restored = opened
-            .snapshot
-            .as_ref()
-            .is_none_or(|snapshot| machine.restore(&snapshot.pieces).is_ok() && machine.digest() == snapshot.state);
+        let refused = opened.snapshot.as_ref().and_then(|snapshot| restored(&mut machine, snapshot).err());
         let replayed = opened.delivered.last().map_or(0, |record| record.slot.0);
         let group_options = group::Options {
             me: options.me,
@@ -69,11 +69,12 @@ impl<M: Machine> Replica<M> {
             founding: options.founding,
             order: options.order,
             log_keep: options.log_keep,
+            rules: machine.machine().newest_rules(),
             timing: Timing::default(),
         };
         let mut group = Group::new(now, group_options, boot, chance.draw(), opened);
-        if !restored {
-            group.stop("the snapshot in the store can't be read");
+        if let Some(refused) = refused {
+            group.stop(rules::refusal(refused, "the snapshot in the store can't be read"));
         }
         Replica {
             clients: Clients::new(now),
@@ -83,6 +84,7 @@ impl<M: Machine> Replica<M> {
             group,
             machine,
             group_at: now,
+            rules_at: now,
             replayed,
             unsettled: true,
             stopped: false,
@@ -162,6 +164,7 @@ impl<M: Machine> Replica<M> {
     /// Does all that has become possible since the last input.
     fn settle(&mut self, now: Time) {
         self.unsettled = false;
+        self.order_rules(now);
         self.admit(now);
         self.group.settle(now);
         loop {
@@ -279,6 +282,10 @@ impl<M: Machine> Replica<M> {
             for (position, (origin, number, body)) in (0u32..).zip(requests) {
                 let place = Place { slot: record.slot.0, position };
                 let done = self.machine.apply(place, &body);
+                if let Applied::UnknownRules(_) = done {
+                    self.group.stop(rules::UNKNOWN);
+                    return true;
+                }
                 if done.is_repeated() {
                     self.out.push_back(Output::Event(Event::Repeated));
                 }
@@ -314,8 +321,9 @@ impl<M: Machine> Replica<M> {
         if !self.group.may_adopt(&snapshot) || self.group.confirm(&snapshot) {
             return;
         }
-        if self.machine.restore(&snapshot.pieces).is_err() || self.machine.digest() != snapshot.state {
-            return self.group.stop("a snapshot of another replica does not restore to its digest");
+        if let Err(refused) = restored(&mut self.machine, &snapshot) {
+            let why = "a snapshot of another replica does not restore to its digest";
+            return self.group.stop(rules::refusal(refused, why));
         }
         self.clients.look_again(&self.machine, &mut self.out);
         self.group.adopt(now, snapshot);
@@ -346,6 +354,12 @@ impl<M: Machine> Replica<M> {
         *self.refused.entry(why).or_default() += 1;
         self.out.push_back(Output::Event(Event::Refused { why }));
     }
+}
+
+/// Takes the state of a snapshot, which has to have the digest that it says.
+fn restored<M: Machine>(machine: &mut Sessions<M>, snapshot: &Snapshot) -> Result<(), Unrestored> {
+    machine.restore(&snapshot.pieces)?;
+    if machine.digest() == snapshot.state { Ok(()) } else { Err(Unrestored::Malformed) }
 }
 
 /// What group wants to know of link.

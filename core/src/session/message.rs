@@ -179,6 +179,12 @@ pub enum Request {
         /// See [`ClientMessage::Close`].
         session: SessionId,
     },
+    /// Switch to a version of the machine's rules. No client can ask for it: a replica does, when every member
+    /// knows that version.
+    Rules {
+        /// The version.
+        version: u64,
+    },
 }
 
 impl Request {
@@ -191,6 +197,7 @@ impl Request {
                 w.u8(2).u64(session.0).u64(*number).u64(*floor).raw(command)
             }
             Request::Close { session } => w.u8(3).u64(session.0),
+            Request::Rules { version } => w.u8(4).u64(*version),
         };
         *out = w.into_vec();
     }
@@ -209,6 +216,10 @@ impl Request {
             3 => {
                 let session = SessionId(r.u64()?);
                 ended(&r, Request::Close { session })
+            }
+            4 => {
+                let version = r.u64()?;
+                ended(&r, Request::Rules { version })
             }
             _ => Err(Malformed),
         }

@@ -32,7 +32,7 @@ use self::quiet::{Listed, Quiet, Weight};
 use super::message::{Outcome, Request, SessionId};
 use crate::ids::{Digest, Slot};
 use crate::machine::stretches::Stretches;
-use crate::machine::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket, UnknownRules};
+use crate::machine::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket};
 use crate::time::SlotClock;
 use crate::wire::Malformed;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -87,6 +87,7 @@ enum Event {
     Called = 2,
     Ended = 3,
     Completed = 4,
+    Ruled = 5,
 }
 
 impl<M: Machine> Sessions<M> {
@@ -132,6 +133,7 @@ impl<M: Machine> Sessions<M> {
             Ok(Request::Open { nonce }) => self.open(place, nonce),
             Ok(Request::Call { session, number, floor, command }) => self.call(session, number, floor, &command),
             Ok(Request::Close { session }) => self.close(session),
+            Ok(Request::Rules { version }) => self.rule(version),
             Err(Malformed) => {
                 self.chain_event(Event::Malformed, place, [0; 3]);
                 Applied::Malformed
@@ -179,6 +181,14 @@ impl<M: Machine> Sessions<M> {
             self.end(&[session]);
         }
         Applied::Closed { session }
+    }
+
+    fn rule(&mut self, version: u64) -> Applied {
+        self.chain_event(Event::Ruled, self.place, [version, 0, 0]);
+        match self.machine.switch_rules(version) {
+            Ok(()) => Applied::Ruled { version },
+            Err(unknown) => Applied::UnknownRules(unknown),
+        }
     }
 
     fn call(&mut self, id: SessionId, number: u64, floor: u64, command: &Bytes) -> Applied {
@@ -347,11 +357,6 @@ impl<M: Machine> Sessions<M> {
             link[29 + 8 * at..37 + 8 * at].copy_from_slice(&number.to_le_bytes());
         }
         self.chain = xxh3_128(&link);
-    }
-
-    /// From now on this version of the machine's rules is in force.
-    pub fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
-        self.machine.switch_rules(version)
     }
 
     /// What the log up to here says about a command, without asking the log: `None` if that is not

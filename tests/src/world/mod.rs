@@ -30,6 +30,7 @@ use crate::trace::{Trace, Who};
 use ftq_core::chance::Chance;
 use ftq_core::group::admission::ClusterChange;
 use ftq_core::ids::{Ballot, BootId, ClusterId, MemberId, MemberSet};
+use ftq_core::machine::queues::Rules;
 use ftq_core::replica::{ChangeId, ChangeOutcome, ClientId, Input, Options, Order, Output};
 use ftq_core::time::{Span, Time};
 use ftq_net::client;
@@ -71,6 +72,8 @@ pub struct World {
     /// How small and how large the cluster may become by chance.
     members_min: usize,
     members_max: usize,
+    /// Whether builds that know newer rules are installed by and by.
+    upgrade: bool,
 }
 
 /// All checkers.
@@ -329,6 +332,9 @@ impl World {
         };
         let boot = BootId(self.chance.bytes16());
         let seed = self.chance.draw();
+        if self.upgrade && self.mix.is_some() && self.chance.below(2) == 0 {
+            self.nodes[node].build = Rules::NEWEST;
+        }
         if self.nodes[node].boots > 0 {
             self.counts.one(Count::Restart);
         }

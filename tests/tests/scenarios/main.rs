@@ -17,6 +17,7 @@ mod partition;
 mod power_cut;
 mod slow_member;
 mod start;
+mod upgrade;
 mod waiting;
 
 use ftq_core::machine::queues::{Answer, Command, Question, decode_reply};

@@ -89,6 +89,7 @@ fn messages() -> Vec<(&'static str, Message)> {
                 slow: set(&[]),
                 snapshot: Slot(4),
                 state: Digest(2),
+                rules: 2,
             }),
         ),
         (

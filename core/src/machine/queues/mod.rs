@@ -60,11 +60,10 @@ pub use options::{PushOptions, Settings};
 pub use rules::Rules;
 
 use super::stretches::Stretches;
-use super::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket, UnknownRules};
+use super::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket, UnknownRules, Unrestored};
 use crate::ids::{Digest, Slot};
 use crate::session::message::SessionId;
 use crate::time::SlotClock;
-use crate::wire::Malformed;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -78,6 +77,8 @@ use waits::{Ask, Waits};
 #[derive(Debug)]
 pub struct Queues {
     rules: Rules,
+    /// The newest rules that this build knows.
+    newest: Rules,
     limits: Limits,
     /// The clock of the slot that is applied.
     clock: SlotClock,
@@ -136,15 +137,18 @@ struct Share {
 }
 
 impl Queues {
-    /// A machine in which nothing has happened yet, under the newest rules.
+    /// A machine in which nothing has happened yet, under the newest rules: for tests. A replica begins with
+    /// [`Queues::of_build`].
     pub fn new(limits: Limits) -> Queues {
-        Queues::under(Rules::NEWEST, limits)
+        Queues { rules: Rules::NEWEST, ..Queues::of_build(Rules::NEWEST, limits) }
     }
 
-    /// A machine in which nothing has happened yet, under some rules.
-    pub fn under(rules: Rules, limits: Limits) -> Queues {
+    /// A machine in which nothing has happened yet, as a build has it that knows these rules and the ones
+    /// before: under the first, so that all builds begin alike.
+    pub fn of_build(newest: Rules, limits: Limits) -> Queues {
         Queues {
-            rules,
+            rules: Rules::FIRST,
+            newest,
             limits,
             clock: SlotClock(0),
             next_queue: 1,
@@ -427,8 +431,16 @@ impl Machine for Queues {
         }
     }
 
+    fn rules(&self) -> u64 {
+        self.rules.number()
+    }
+
+    fn newest_rules(&self) -> u64 {
+        self.newest.number()
+    }
+
     fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
-        self.rules = self.rules.max(Rules::numbered(version)?);
+        self.rules = self.rules.max(self.newest.or_before(version)?);
         Ok(())
     }
 
@@ -465,8 +477,8 @@ impl Machine for Queues {
         snapshot::pieces(self)
     }
 
-    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed> {
-        *self = snapshot::restore(pieces)?;
+    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Unrestored> {
+        *self = snapshot::restore(pieces, self.newest)?;
         Ok(())
     }
 }

@@ -29,6 +29,7 @@ use super::queue::{Level, Queue};
 use super::rules::Rules;
 use super::waits::Waits;
 use super::{Queues, Totals};
+use crate::machine::Unrestored;
 use crate::machine::pieces::cut;
 use crate::machine::stretches::{Budget, between};
 use crate::time::SlotClock;
@@ -42,7 +43,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The largest piece: the largest value of the store.
 pub(super) const PIECE_BYTES_MAX: usize = 48 << 10;
 
-/// The form of the pieces; another one is refused.
+/// The form of the pieces; another one is refused. The rules stand behind it in every form.
 const FORM: u8 = 3;
 
 /// An open segment up to this length stands in the catalogue: a million short queues are not a million
@@ -140,21 +141,22 @@ pub(super) fn pieces(machine: &mut Queues) -> Vec<Bytes> {
 }
 
 /// The machine that these pieces hold, with everything that follows from them worked out again.
-pub(super) fn restore(pieces: &[Bytes]) -> Result<Queues, Malformed> {
+pub(super) fn restore(pieces: &[Bytes], newest: Rules) -> Result<Queues, Unrestored> {
     let (head, pieces) = pieces.split_first().ok_or(Malformed)?;
     let mut head = Reader::new(head.clone());
-    if head.u8()? != FORM {
-        return Err(Malformed);
+    let form = head.u8()?;
+    let rules = newest.or_before(head.u64()?)?;
+    if form != FORM {
+        return Err(Unrestored::Malformed);
     }
-    let rules = Rules::numbered(head.u64()?).map_err(|_| Malformed)?;
     let (catalogue, segments) = pieces.split_at(head.count(pieces.len())?);
     let limits = Limits { item_bytes_max: head.u64()?, memory_bytes_max: head.u64()? };
-    let mut machine = Queues::under(rules, limits);
+    let mut machine = Queues { rules, ..Queues::of_build(newest, limits) };
     machine.clock = SlotClock(head.u64()?);
     (machine.next_queue, machine.next_token) = (next(&mut head)?, next(&mut head)?);
     let (queues, sequences) = (head.u64()?, head.u64()?);
     if head.remaining() != 0 {
-        return Err(Malformed);
+        return Err(Unrestored::Malformed);
     }
 
     let mut r = Reader::new(Bytes::from(catalogue.concat()));
@@ -164,10 +166,10 @@ pub(super) fn restore(pieces: &[Bytes]) -> Result<Queues, Malformed> {
         let id = queue.id;
         let rising = machine.queues.last_key_value().is_none_or(|(last, _)| *last < id);
         if id.0 == 0 || id.0 >= machine.next_queue || !rising {
-            return Err(Malformed);
+            return Err(Unrestored::Malformed);
         }
         if machine.labels.insert(queue.label.clone(), id).is_some() {
-            return Err(Malformed);
+            return Err(Unrestored::Malformed);
         }
         for (position, held) in &queue.leased {
             machine.leases.begin(held.session, id, [*position]);
@@ -178,7 +180,7 @@ pub(super) fn restore(pieces: &[Bytes]) -> Result<Queues, Malformed> {
         let name = Label::read(&mut r)?;
         let next = next(&mut r)?;
         if machine.sequences.last_key_value().is_some_and(|(last, _)| *last >= name) {
-            return Err(Malformed);
+            return Err(Unrestored::Malformed);
         }
         machine.known.sum += digest::sequence(&name, next);
         machine.known.memory_bytes += super::charge_of_sequence(&name);
@@ -187,7 +189,7 @@ pub(super) fn restore(pieces: &[Bytes]) -> Result<Queues, Malformed> {
     }
     machine.waits = Waits::read(&mut r)?;
     machine.leases.read(&mut r)?;
-    if r.remaining() == 0 && segments.0.is_empty() { Ok(machine) } else { Err(Malformed) }
+    if r.remaining() == 0 && segments.0.is_empty() { Ok(machine) } else { Err(Unrestored::Malformed) }
 }
 
 /// The states of held items, in the order in which they are written.

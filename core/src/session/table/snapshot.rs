@@ -4,8 +4,8 @@ use super::kept::Answers;
 use super::quiet::Quiet;
 use super::{Session, Sessions};
 use crate::ids::Digest;
-use crate::machine::Machine;
 use crate::machine::stretches::{Budget, Stretches, between};
+use crate::machine::{Machine, Unrestored};
 use crate::session::message::SessionId;
 use crate::time::SlotClock;
 use crate::wire::{Malformed, Reader, Writer};
@@ -28,7 +28,7 @@ pub(super) fn begins_stretch(session: SessionId) -> bool {
 
 impl<M: Machine> Sessions<M> {
     /// Takes the state from pieces that [`Sessions::snapshot`] made; after an error nothing has changed.
-    pub fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed> {
+    pub fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Unrestored> {
         let own = pieces.first().and_then(|first| first.first_chunk()).ok_or(Malformed)?;
         let own = usize::try_from(u32::from_le_bytes(*own)).map_err(|_| Malformed)?;
         let (own, machine) = pieces.split_at_checked(own).ok_or(Malformed)?;
@@ -43,7 +43,7 @@ impl<M: Machine> Sessions<M> {
             sessions.insert(id, Session::new(nonce, seen, Answers::decode(&mut r)?));
         }
         if r.remaining() > 0 {
-            return Err(Malformed);
+            return Err(Unrestored::Malformed);
         }
         self.machine.restore(machine)?;
         self.clock = clock;

@@ -212,7 +212,8 @@ fn few_sessions_expire_in_one_slot() {
 #[test]
 fn what_makes_no_sense_changes_nothing_but_the_digest() {
     let mut log = Log::new(Limits::default());
-    for bytes in [&b""[..], b"\x01", b"\x02\x80", b"\x03", b"\x03\x01\x01", b"\x04", &[1; 18]] {
+    for bytes in [&b""[..], b"\x01", b"\x02\x80", b"\x03", b"\x03\x01\x01", b"\x04", b"\x04\x02\x02", b"\x05", &[1; 18]]
+    {
         let before = log.sessions.digest();
         assert_eq!(log.sessions.apply(Place::default(), &Bytes::copy_from_slice(bytes)), Applied::Malformed);
         assert_ne!(log.sessions.digest(), before);
@@ -252,7 +253,7 @@ fn a_snapshot_holds_sessions_and_machine() {
 
     let mut copy = Log { slot: log.slot, clock: log.clock, ..Log::new(limits) };
     for broken in [&pieces[..1], &pieces[1..], &pieces[..pieces.len() - 1], &[]] {
-        assert_eq!(copy.sessions.restore(broken), Err(Malformed));
+        assert_eq!(copy.sessions.restore(broken), Err(crate::machine::Unrestored::Malformed));
         assert!(copy.sessions.is_empty());
     }
     copy.sessions.restore(&pieces).unwrap();

@@ -332,7 +332,7 @@ fn steps_are_done_all_or_none() {
 #[test]
 fn rules_are_switched_by_the_log() {
     let steps = Command::Steps([Command::GetId { name: label("n"), count: 1 }].into());
-    let mut machine = Queues::under(Rules::FIRST, Limits::default());
+    let mut machine = Queues::of_build(Rules::NEWEST, Limits::default());
     let newer = Queues::new(Limits::default());
     assert_ne!(machine.digest(), newer.digest(), "replicas under other rules differ at once");
     assert_eq!(machine.run(steps.clone()), Err(Error::NotInRules));
@@ -348,7 +348,13 @@ fn rules_are_switched_by_the_log() {
     let mut head = pieces[0].to_vec();
     head[1] = 3;
     pieces[0] = Bytes::from(head);
-    assert_eq!(copy.restore(&pieces), Err(Malformed), "the state of rules that this build does not know");
+    let unknown = |version| Err(Unrestored::UnknownRules(UnknownRules(version)));
+    assert_eq!(copy.restore(&pieces), unknown(3), "the state of rules that this build does not know");
+
+    let mut older = Queues::of_build(Rules::FIRST, Limits::default());
+    assert_eq!((older.newest_rules(), older.switch_rules(2)), (1, Err(UnknownRules(2))));
+    assert_eq!(older.restore(&machine.snapshot()), unknown(2));
+    assert_eq!(older.rules(), 1, "nothing has changed");
 }
 
 /// After a backup was restored, nothing is given that was given since it was made.
