@@ -62,7 +62,8 @@ impl ClientPort {
             self.socket.send(&datagram, path);
         }
         self.socket.flush();
-        self.tally.tell(now, self.port.counts().filter(|(name, _)| name.starts_with("refused")));
+        let refused = self.port.counts().filter(|(name, _)| name.starts_with("refused"));
+        self.tally.tell(now, refused.chain(self.socket.counters().misfits()));
     }
 
     /// When to flush at the latest.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// The largest datagram between replicas, in bytes of UDP payload.
     pub datagram: usize,
+    /// The group to which goes what is for several members; none: to each of them.
+    pub multicast: Option<SocketAddrV4>,
     /// Where the store is.
     pub data_dir: PathBuf,
     /// Who takes turns.
@@ -72,6 +74,7 @@ struct File {
     client_datagram: Option<usize>,
     key_file: Option<PathBuf>,
     datagram: Option<usize>,
+    multicast: Option<SocketAddrV4>,
     data_dir: Option<PathBuf>,
     #[serde(default)]
     order: Turns,
@@ -117,6 +120,7 @@ impl Config {
             client_datagram: CLIENT_DATAGRAM,
             key_file: None,
             datagram: DATAGRAM_LOOPBACK,
+            multicast: None,
             data_dir: data_default(ALONE, me).map_err(refused)?,
             order: Order::default(),
         })
@@ -206,13 +210,28 @@ impl Config {
             return Err(format!("client: {peer} is this member's address for its peers already"));
         }
         let datagram = datagram(file.datagram, far)?;
+        if let Some(group) = file.multicast {
+            multicast(group, members.values())?;
+        }
         let data_dir = file.data_dir.map_or_else(|| data_default(&file.cluster, me), Ok)?;
         let order = match file.order {
             Turns::Rotating => Order::Rotating,
             Turns::Fixed => Order::Fixed,
         };
-        let File { cluster, client, key_file, .. } = file;
-        Ok(Config { cluster, me, members, client, client_plain, client_datagram, key_file, datagram, data_dir, order })
+        let File { cluster, client, key_file, multicast, .. } = file;
+        Ok(Config {
+            cluster,
+            me,
+            members,
+            client,
+            client_plain,
+            client_datagram,
+            key_file,
+            datagram,
+            multicast,
+            data_dir,
+            order,
+        })
     }
 
     /// The cluster's id: it follows from the name, so that all members come to the same.
@@ -253,6 +272,21 @@ fn datagram(told: Option<usize>, far: Option<&SocketAddr>) -> Result<usize, Stri
         return Ok(datagram);
     }
     Err(format!("datagram = {datagram}: between these addresses it can be {min} to {max} bytes"))
+}
+
+/// Whether what is for all members may go to a group.
+fn multicast<'a>(group: SocketAddrV4, mut members: impl Iterator<Item = &'a SocketAddr>) -> Result<(), String> {
+    if !group.ip().is_multicast() || group.port() == 0 {
+        return Err(format!(
+            "multicast = \"{group}\": a group is an address from 224.0.0.0 to 239.255.255.255, and a port"
+        ));
+    }
+    match members.find(|address| !address.is_ipv4() || is_loopback(address)) {
+        Some(member) => Err(format!(
+            "multicast = \"{group}\": {member} can't hear it: that is for members on several machines, by IPv4"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whether only this machine can reach an address, in whichever notation.

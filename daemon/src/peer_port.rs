@@ -12,7 +12,7 @@ use ftq_core::ids::{BootId, ClusterId, MemberId, MemberSet};
 use ftq_core::link::PacketName;
 use ftq_core::time::Time;
 use ftq_net::keys::Keys;
-use ftq_net::peer::{Opener, Seal};
+use ftq_net::peer::{Estranged, Opener, Seal};
 use ftq_net::socket::{Path, Socket};
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
@@ -20,9 +20,12 @@ use std::task::{Context, Poll};
 /// The port for peers.
 pub(crate) struct PeerPort {
     socket: Socket,
+    /// The group that hears what is for several members, and the socket that hears it, if there is one.
+    group: Option<(SocketAddr, Socket)>,
     /// None for a replica without a key: it is alone and has nothing to say.
     seal: Option<Seal>,
     opener: Opener,
+    estranged: Estranged,
     /// The others and their addresses: few enough to look through.
     peers: Vec<(MemberId, SocketAddr)>,
     datagram: Vec<u8>,
@@ -38,8 +41,13 @@ impl PeerPort {
         };
         Ok(PeerPort {
             socket: socket::bind("peers", **address)?,
+            group: match config.multicast {
+                Some(group) => Some((group.into(), socket::hear_group(group, **address)?)),
+                None => None,
+            },
             seal: keys.cluster.first().map(|secret| Seal::new(secret, cluster, config.me, boot)),
             opener: Opener::new(&keys.cluster, cluster),
+            estranged: Estranged::new(others.iter().map(|(id, address)| (**id, **address))),
             peers: others.into_iter().map(|(id, address)| (*id, *address)).collect(),
             datagram: Vec::new(),
             tally: Tally::new("peers"),
@@ -47,8 +55,10 @@ impl PeerPort {
     }
 
     /// The next packet that is there: `Some(None)` if what was there is nothing to hand on.
-    pub(crate) fn receive(&mut self) -> Option<Option<(MemberId, Bytes)>> {
-        let (datagram, path) = match self.socket.receive()? {
+    pub(crate) fn receive(&mut self, now: Time) -> Option<Option<(MemberId, Bytes)>> {
+        let group = self.group.as_mut().map(|(_, socket)| socket);
+        let received = self.socket.receive().or_else(|| group?.receive());
+        let (datagram, path) = match received? {
             Ok(received) => received,
             Err(error) => {
                 log::trace!("peers: {error}");
@@ -58,9 +68,11 @@ impl PeerPort {
         match self.opener.open(datagram) {
             Ok(packet) => {
                 let sender = PacketName::read(packet).and_then(|name| MemberId::new(name.sender));
+                let sender = sender.inspect(|sender| self.estranged.opened(*sender));
                 Some(sender.map(|sender| (sender, Bytes::copy_from_slice(packet))))
             }
             Err(refused) => {
+                self.estranged.refused(now, path.remote, refused);
                 log::trace!("peers: a datagram from {} is {refused}", path.remote);
                 Some(None)
             }
@@ -71,19 +83,28 @@ impl PeerPort {
     pub(crate) fn send(&mut self, to: MemberSet, packet: &[u8]) {
         let Some(seal) = &mut self.seal else { return };
         seal.seal(packet, &mut self.datagram);
-        for (_, address) in self.peers.iter().filter(|(member, _)| to.contains(*member)) {
-            self.socket.send(&self.datagram, Path::to(*address));
+        if let Some((group, _)) = self.group.as_ref().filter(|_| to.len() > 1) {
+            // Whoever hears it and is not one of them leaves it aside, as it does what an older view sends.
+            return self.socket.send(&self.datagram, Path::to(*group));
         }
+        let receivers = self.peers.iter().filter(|(member, _)| to.contains(*member)).map(|(_, address)| *address);
+        self.socket.send_to_all(&self.datagram, receivers);
     }
 
     /// Hands everything to the system, and writes down what was refused, now and then.
     pub(crate) fn flush(&mut self, now: Time) {
         self.socket.flush();
-        self.tally.tell(now, self.opener.refused());
+        self.tally.tell(now, self.opener.refused().chain(self.socket.counters().misfits()));
+        while let Some(estrangement) = self.estranged.poll() {
+            log::warn!("peers: {estrangement}");
+        }
     }
 
     /// Whether there is something to receive; else `context` is woken when there is.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.socket.poll_readable(context)
+        let group = self.group.as_ref().map(|(_, socket)| socket);
+        let readable =
+            [Some(&self.socket), group].map(|socket| socket?.poll_readable(context).is_ready().then_some(()));
+        if readable == [None, None] { Poll::Pending } else { Poll::Ready(()) }
     }
 }

@@ -140,7 +140,7 @@ impl Service {
     /// Priority 2. Whether there may be more.
     fn take_peers(&mut self) -> bool {
         for _ in 0..PEERS_BUDGET {
-            let Some(received) = self.peers.receive() else { return false };
+            let Some(received) = self.peers.receive(self.clock.now()) else { return false };
             if let Some((from, bytes)) = received {
                 self.replica.handle(self.clock.now(), Input::Datagram { from, bytes });
             }

@@ -2,11 +2,26 @@
 
 use crate::ending::Ending;
 use ftq_net::socket::{BUFFER_BYTES, Socket};
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 /// A bound socket. `port` names it in an error, and in a warning when the system keeps little for it.
 pub(crate) fn bind(port: &'static str, address: SocketAddr) -> Result<Socket, Ending> {
     let socket = Socket::bind(address).map_err(|error| Ending::Address { port, address, error })?;
+    warn_if_small(port, &socket);
+    Ok(socket)
+}
+
+/// A socket that hears what is sent to a group of peers, on the network of this member's own address.
+pub(crate) fn hear_group(group: SocketAddrV4, mine: SocketAddr) -> Result<Socket, Ending> {
+    let refused = |error| Ending::Address { port: "multicast", address: group.into(), error };
+    let IpAddr::V4(interface) = mine.ip() else { return Err(refused(io::ErrorKind::InvalidInput.into())) };
+    let socket = Socket::hear_group(group, interface).map_err(refused)?;
+    warn_if_small("multicast", &socket);
+    Ok(socket)
+}
+
+fn warn_if_small(port: &str, socket: &Socket) {
     if let Ok(given) = socket.receive_buffer()
         && given < BUFFER_BYTES
     {
@@ -15,5 +30,4 @@ pub(crate) fn bind(port: &'static str, address: SocketAddr) -> Result<Socket, En
              lost and sent again: `sysctl -w net.core.rmem_max={BUFFER_BYTES}` gives it what it asks for"
         );
     }
-    Ok(socket)
 }

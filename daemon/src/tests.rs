@@ -69,3 +69,15 @@ fn clients_elsewhere_need_a_key_too() {
     let sealed = off.replace("me = 1", "me = 1\nkey-file = \"keys\"");
     assert_eq!(Config::parse(&sealed).map(|config| config.client_plain), Ok(None));
 }
+
+#[test]
+fn a_group_is_for_members_on_several_machines() {
+    let near = EXAMPLES[0].replace("me = 1", "me = 1\nmulticast = \"239.7.7.7:7411\"");
+    assert!(Config::parse(&near).is_err_and(|what| what.contains("127.0.0.1:7411 can't hear it")));
+    let far = near.replace("127.0.0.1:74", "192.0.2.7:74").replace("client = \"192.0.2.7", "client = \"127.0.0.1");
+    let group = Config::parse(&far).map(|config| config.multicast);
+    assert_eq!(group, Ok(Some("239.7.7.7:7411".parse().expect("an address"))));
+    assert_eq!(Config::parse(EXAMPLES[0]).map(|config| config.multicast), Ok(None), "it is off");
+    let nobody = far.replace("239.7.7.7", "192.0.2.9");
+    assert!(Config::parse(&nobody).is_err_and(|what| what.contains("224.0.0.0 to 239.255.255.255")));
+}

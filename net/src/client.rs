@@ -23,6 +23,7 @@ mod fields;
 mod line;
 mod pieces;
 mod port;
+mod shares;
 #[cfg(test)]
 mod tests;
 

@@ -16,8 +16,11 @@
 //! Always: what comes out of [`Opener::open`] was sealed by a holder of a cluster key as it is. Whether
 //! it is new is for link to say, which challenges boots and keeps a window of the numbers that it saw.
 
+mod estranged;
 #[cfg(test)]
 mod tests;
+
+pub use estranged::{Estranged, Estrangement};
 
 use crate::keys::{Secret, expand};
 use ftq_core::ids::{BootId, ClusterId, MemberId};
@@ -40,6 +43,9 @@ const BOOTS_KEPT: usize = 5;
 /// Seals what one boot of one member sends.
 #[derive(Debug)]
 pub struct Seal {
+    cluster: ClusterId,
+    me: MemberId,
+    boot: BootId,
     tag: [u8; KEY_BYTES],
     key: LessSafeKey,
     /// The number of the packet that was sealed last.
@@ -49,6 +55,7 @@ pub struct Seal {
 /// Opens what others have sealed.
 #[derive(Debug)]
 pub struct Opener {
+    cluster: ClusterId,
     keys: Vec<([u8; KEY_BYTES], Prk)>,
     /// The keys of boots that have sealed something, the oldest first.
     boots: Vec<Boot>,
@@ -71,6 +78,8 @@ pub enum Refused {
     Short,
     /// It was sealed with a key that is not one of ours.
     OtherKey,
+    /// The same, and it says that it is of another cluster.
+    OtherCluster,
     /// It was not sealed by who it says, or it was changed on its way.
     NotAuthentic,
 }
@@ -78,8 +87,13 @@ pub enum Refused {
 impl Seal {
     /// The seal of this boot, made with this key.
     pub fn new(secret: &Secret, cluster: ClusterId, me: MemberId, boot: BootId) -> Seal {
-        let (tag, prk) = cluster_key(secret, cluster);
-        Seal { tag, key: boot_key(&prk, me.number(), boot), last: 0 }
+        let (tag, key) = sealing_key(secret, cluster, me, boot);
+        Seal { cluster, me, boot, tag, key, last: 0 }
+    }
+
+    /// Seals with this key from now on. Numbers go on rising, so that no nonce comes again even if a key does.
+    pub fn change_key(&mut self, secret: &Secret) {
+        (self.tag, self.key) = sealing_key(secret, self.cluster, self.me, self.boot);
     }
 
     /// Seals a packet into `datagram`, in place of what was there. Each packet has a higher number than
@@ -102,7 +116,13 @@ impl Opener {
     /// Opens what was sealed with any of these keys.
     pub fn new(secrets: &[Secret], cluster: ClusterId) -> Opener {
         let keys = secrets.iter().map(|secret| cluster_key(secret, cluster)).collect();
-        Opener { keys, boots: Vec::new(), refused: [0; Refused::ALL.len()], opened: 0 }
+        Opener { cluster, keys, boots: Vec::new(), refused: [0; Refused::ALL.len()], opened: 0 }
+    }
+
+    /// Opens what is sealed with any of these keys from now on, and nothing else.
+    pub fn change_keys(&mut self, secrets: &[Secret]) {
+        self.keys = secrets.iter().map(|secret| cluster_key(secret, self.cluster)).collect();
+        self.boots.retain(|boot| self.keys.iter().any(|(tag, _)| *tag == boot.tag));
     }
 
     /// The packet in a datagram, which is opened where it is.
@@ -129,7 +149,8 @@ impl Opener {
                 None
             }
             None => {
-                let (_, prk) = self.keys.iter().find(|(known, _)| known == tag).ok_or(Refused::OtherKey)?;
+                let foreign = if name.is_of(self.cluster) { Refused::OtherKey } else { Refused::OtherCluster };
+                let (_, prk) = self.keys.iter().find(|(known, _)| known == tag).ok_or(foreign)?;
                 let key = boot_key(prk, name.sender, name.boot);
                 decrypt(&key, name.number, head, sealed)?;
                 Some(Boot { tag: *tag, sender: name.sender, boot: name.boot, key })
@@ -174,6 +195,11 @@ fn cluster_key(secret: &Secret, cluster: ClusterId) -> ([u8; KEY_BYTES], Prk) {
     (tag, Secret::new(of_cluster).extract(b"ftq boot 1"))
 }
 
+fn sealing_key(secret: &Secret, cluster: ClusterId, me: MemberId, boot: BootId) -> ([u8; KEY_BYTES], LessSafeKey) {
+    let (tag, prk) = cluster_key(secret, cluster);
+    (tag, boot_key(&prk, me.number(), boot))
+}
+
 fn boot_key(prk: &Prk, sender: u8, boot: BootId) -> LessSafeKey {
     let key: [u8; 32] = expand(prk, &[&[sender], &boot.0]);
     LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &key).expect("a key has 32 bytes"))
@@ -191,9 +217,10 @@ fn nonce(number: u64) -> Nonce {
 
 impl Refused {
     /// All of them, with the names that metrics use, in the order of the variants.
-    const ALL: [(Refused, &str); 3] = [
+    const ALL: [(Refused, &str); 4] = [
         (Refused::Short, "refused_short"),
         (Refused::OtherKey, "refused_other_key"),
+        (Refused::OtherCluster, "refused_other_cluster"),
         (Refused::NotAuthentic, "refused_not_authentic"),
     ];
 }
@@ -203,6 +230,7 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Refused::Short => "too short",
             Refused::OtherKey => "sealed with a key that is not one of ours",
+            Refused::OtherCluster => "of another cluster",
             Refused::NotAuthentic => "forged, or damaged on its way",
         })
     }

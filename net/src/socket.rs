@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! receive ◀── one of many that one call has brought (recvmmsg, and segments that the system joined)
-//! send    ──▶ burst for its receiver ──flush──▶ one call a burst, which the system cuts into segments
+//! send    ──▶ burst for its receiver ──flush──▶ one call a burst, which the system cuts into segments;
+//!                                              one call for all bursts of a single datagram (sendmmsg)
 //! ```
 //! Datagrams are never cut up by IP on their way: one that is larger than its path is lost. IPv4 and
 //! IPv6 alike; an answer leaves from the address that was asked.
@@ -10,14 +11,16 @@
 //! Always: datagrams to one receiver leave in the order in which they were sent. What the system has no
 //! room for is lost like any other datagram, and counted.
 
+mod fan_out;
 #[cfg(test)]
 mod tests;
 
 use async_io::Async;
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket as Setup, Type};
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::task::{Context, Poll};
 
 /// What the system is asked to keep of datagrams that came or go while the loop is busy. It may give less.
@@ -34,6 +37,9 @@ const JOINED_BYTES: usize = 8 << 10;
 
 /// Receivers whose bursts wait for the flush; one more, and all go out.
 const BURSTS_MAX: usize = 32;
+
+/// What metrics and the log call [`Counters::too_large`].
+const TOO_LARGE: &str = "too_large_for_the_path";
 
 /// Between whom a datagram goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +63,16 @@ pub struct Counters {
     pub send_calls: u64,
     /// Datagrams that the system did not take.
     pub lost: u64,
+    /// Those of them that are too large for their path.
+    pub too_large: u64,
 }
 
 /// A bound socket.
 #[derive(Debug)]
 pub struct Socket {
     io: Async<UdpSocket>,
+    /// Whether it has one address: what is sent leaves from that then.
+    has_one_address: bool,
     state: UdpSocketState,
     buffers: Vec<Box<[u8]>>,
     metas: [RecvMeta; BATCH_SIZE],
@@ -101,6 +111,24 @@ impl Socket {
     /// Binds an address.
     pub fn bind(address: SocketAddr) -> io::Result<Socket> {
         let socket = Setup::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if let IpAddr::V4(ip) = address.ip() {
+            // What it sends to a group leaves where its address is, and is not heard on this machine.
+            socket.set_multicast_if_v4(&ip)?;
+            socket.set_multicast_loop_v4(false)?;
+        }
+        Socket::over(socket, address)
+    }
+
+    /// Hears what is sent to a group, on the network where this address of the machine is.
+    pub fn hear_group(group: SocketAddrV4, interface: Ipv4Addr) -> io::Result<Socket> {
+        let socket = Setup::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+        // Others on this machine may hear it too.
+        socket.set_reuse_address(true)?;
+        socket.join_multicast_v4(group.ip(), &interface)?;
+        Socket::over(socket, group.into())
+    }
+
+    fn over(socket: Setup, address: SocketAddr) -> io::Result<Socket> {
         // With less room more is lost when it gets busy, and repaired; see `receive_buffer`.
         let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
         let _ = socket.set_send_buffer_size(BUFFER_BYTES);
@@ -109,6 +137,7 @@ impl Socket {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         Ok(Socket {
             io: Async::new(socket)?,
+            has_one_address: !address.ip().is_unspecified(),
             state,
             buffers: (0..BATCH_SIZE).map(|_| vec![0; DATAGRAM_LIMIT].into()).collect(),
             metas: [RecvMeta::default(); BATCH_SIZE],
@@ -138,25 +167,31 @@ impl Socket {
             self.at = 0;
         }
         self.counters.received += 1;
-        Some(Ok((&mut self.buffers[place][from..to], Path { remote: meta.addr, local: meta.dst_ip })))
+        let local = meta.dst_ip.filter(|_| !self.has_one_address);
+        Some(Ok((&mut self.buffers[place][from..to], Path { remote: meta.addr, local })))
+    }
+
+    /// Sends the same datagram to each of these, with the next flush, or before.
+    pub fn send_to_all(&mut self, datagram: &[u8], receivers: impl Iterator<Item = SocketAddr> + Clone) {
+        if datagram.len() <= JOINED_BYTES {
+            return receivers.for_each(|remote| self.send(datagram, Path::to(remote)));
+        }
+        // What was sent before leaves before.
+        receivers.clone().for_each(|remote| self.ship_before(Path::to(remote)));
+        let sent = fan_out::send(&self.io, receivers.map(|remote| (remote, datagram)));
+        self.counters.count_many(sent);
     }
 
     /// Sends a datagram with the next flush, or before.
     pub fn send(&mut self, datagram: &[u8], path: Path) {
-        let segments_max = self.state.max_gso_segments() as u64;
-        let open = &mut self.bursts[..self.open];
-        let place = open.iter().position(|burst| burst.path == path);
         if datagram.len() > JOINED_BYTES {
-            // What was sent before leaves before.
-            if let Some(place) = place {
-                self.ship(place);
-                self.open -= 1;
-                self.bursts.swap(place, self.open);
-            }
+            self.ship_before(path);
             let sent = hand_over(&self.state, &self.io, path, datagram, None);
             return self.counters.count(1, sent);
         }
-        if let Some(place) = place {
+        let segments_max = self.state.max_gso_segments() as u64;
+        let open = &mut self.bursts[..self.open];
+        if let Some(place) = open.iter().position(|burst| burst.path == path) {
             if open[place].takes(datagram, segments_max) {
                 open[place].add(datagram);
                 return;
@@ -177,8 +212,16 @@ impl Socket {
 
     /// Hands everything to the system.
     pub fn flush(&mut self) {
-        for place in 0..std::mem::take(&mut self.open) {
-            self.ship(place);
+        let open = std::mem::take(&mut self.open);
+        // One that has to leave from an address of ours needs a call of its own, as segments do.
+        let single = |burst: &&Burst| burst.count == 1 && burst.path.local.is_none();
+        let singles = self.bursts[..open].iter().filter(single);
+        let sent = fan_out::send(&self.io, singles.map(|burst| (burst.path.remote, &burst.bytes[..])));
+        self.counters.count_many(sent);
+        for place in 0..open {
+            if !single(&&self.bursts[place]) {
+                self.ship(place);
+            }
         }
     }
 
@@ -214,6 +257,15 @@ impl Socket {
         if self.batch == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
     }
 
+    /// Hands over what waits for this receiver, so that what comes now leaves behind it.
+    fn ship_before(&mut self, path: Path) {
+        if let Some(place) = self.bursts[..self.open].iter().position(|burst| burst.path == path) {
+            self.ship(place);
+            self.open -= 1;
+            self.bursts.swap(place, self.open);
+        }
+    }
+
     fn ship(&mut self, place: usize) {
         let burst = &self.bursts[place];
         let segment = (burst.count > 1).then_some(burst.segment);
@@ -222,36 +274,53 @@ impl Socket {
     }
 }
 
-/// Hands datagrams of one size, or one datagram, to the system; whether it took them.
+/// Hands datagrams of one size, or one datagram, to the system.
 fn hand_over(
     state: &UdpSocketState,
     io: &Async<UdpSocket>,
     path: Path,
     contents: &[u8],
     segment_size: Option<usize>,
-) -> bool {
+) -> io::Result<()> {
     let Path { remote, local } = path;
     let transmit = Transmit { destination: remote, ecn: None, contents, segment_size, src_ip: local };
-    state.try_send(UdpSockRef::from(io), &transmit).is_ok()
+    state.try_send(UdpSockRef::from(io), &transmit)
 }
 
 impl Counters {
     /// All of them, with the names that metrics use.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        let Counters { received, receive_calls, sent, send_calls, lost } = *self;
+        let Counters { received, receive_calls, sent, send_calls, lost, too_large } = *self;
         [
             ("received", received),
             ("receive_calls", receive_calls),
             ("sent", sent),
             ("send_calls", send_calls),
             ("lost", lost),
+            (TOO_LARGE, too_large),
         ]
         .into_iter()
     }
 
-    fn count(&mut self, datagrams: u64, sent: bool) {
+    /// The one that an operator has to do something about: the datagrams are set larger than the path carries.
+    pub fn misfits(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        self.iter().filter(|(name, _)| *name == TOO_LARGE)
+    }
+
+    fn count_many(&mut self, sent: fan_out::Sent) {
+        self.send_calls += sent.calls;
+        self.sent += sent.taken;
+        self.lost += sent.lost;
+        self.too_large += sent.too_large;
+    }
+
+    fn count(&mut self, datagrams: u64, sent: io::Result<()>) {
         self.send_calls += 1;
-        *(if sent { &mut self.sent } else { &mut self.lost }) += datagrams;
+        let Err(error) = sent else { return self.sent += datagrams };
+        self.lost += datagrams;
+        if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) {
+            self.too_large += datagrams;
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 #
 # A scenario reads this file first and then says in these words what happens:
 #
+#   configure LINE…    every configuration has these lines (before `hosts`)
+#   carry BYTES        no path carries longer packets (before `hosts`)
 #   hosts N            there are hosts 1 to N on one switch, with a cluster key that all share
 #   start H…           these hosts boot: their replicas run, and clients on them work
 #   work H…            clients work on these hosts again, after a rest
@@ -23,10 +25,10 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
-# A host's clients have to get so many answers before they "go on", and for how long that is waited.
-ANSWERS=20 PATIENCE_S=20
 # What was under way when a cut was made comes to its end within the one; the other is how long nothing may be done.
 SETTLE_S=1 STILL_S=2
+# How long a client rests after each thing that it did.
+REST_MS=5
 
 if [ -z "${FTQ_BED:-}" ]; then
     as_root=()
@@ -34,25 +36,28 @@ if [ -z "${FTQ_BED:-}" ]; then
     exec env FTQ_BED=1 unshare "${as_root[@]}" --fork --pid --kill-child --mount --net --mount-proc -- bash "$0" "$@"
 fi
 
+. "${BASH_SOURCE%/*}/notes.sh"
 program=$(realpath "${FTQ_PROGRAM:?the program with ftqd, ftqctl and clients in it: run.sh knows}")
 family=${FTQ_FAMILY:-4}
 bed=$(realpath -m "${FTQ_BEDS:?where the disks are: run.sh knows}")/$(basename "$0" .sh)-$family
+notes=$bed/notes
 count=0
 life=0
+lines=()
+packet=1500
 declare -A replica clients
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
 
 # Disks are large, and nobody needs them any more; logs and notes stay.
 trap '{ builtin kill -KILL "${replica[@]}"; wait; } 2>/dev/null; rm -rf "$bed"/disk-*' EXIT
 
+configure() { lines+=("$@"); }
+
+carry() { packet=$1; }
+
 hosts() {
     count=$1
     rm -rf "$bed"
-    mkdir -p "$bed/notes"
+    mkdir -p "$notes"
     mount -t tmpfs none /run
     mkdir /run/netns
     ip link add switch type bridge mcast_snooping 0
@@ -80,7 +85,8 @@ others() {
 plug_in() {
     ip netns add "host$1"
     ip link add "port$1" type veth peer name eth0 netns "host$1"
-    ip link set "port$1" master switch up
+    ip link set "port$1" mtu "$packet" master switch up
+    ip -n "host$1" link set eth0 mtu "$packet"
     ip -n "host$1" link set lo up
     ip -n "host$1" addr add "10.77.0.$1/24" dev eth0
     ip -n "host$1" addr add "fd77::$1/64" dev eth0 nodad
@@ -97,7 +103,7 @@ at() {
 
 configuration() {
     printf '%s\n' 'cluster = "machines"' "me = $1" "client = \"$(at "$1" 7410)\"" 'key-file = "cluster.key"' \
-        "data-dir = \"disk-$1\""
+        "data-dir = \"disk-$1\"" "${lines[@]}"
     local host
     for host in $(everyone); do
         printf '%s\n' '[[members]]' "id = $host" "peer = \"$(at "$host" 7411)\""
@@ -129,7 +135,7 @@ work() {
         life=$((life + 1))
         # shellcheck disable=SC2046 # they are several arguments
         ip netns exec "host$host" "$program" clients work $(servers "$host") --key "$bed/client.key" \
-            --name "$host-$life" "$bed/notes" >>"$bed/clients.log" 2>&1 &
+            --name "$host-$life" --rest-ms "$REST_MS" "$notes" >>"$bed/clients.log" 2>&1 &
         clients[$host]=$!
     done
 }
@@ -179,31 +185,9 @@ lose() {
 
 # A fault that held nothing up was none.
 heal() {
-    if nft list chain bridge faults forward | grep 'counter packets 0 '; then fail "this has dropped nothing"; fi
+    nft list chain bridge faults forward | grep -q 'counter packets [1-9]' || fail "nothing was dropped"
     nft flush chain bridge faults forward
     told "healed"
-}
-
-# How many answers each client on a host has had: a line with its notes and the number.
-answers_each() {
-    grep -csHE '^(pushed|popped .*|nothing|drawn .*)$' "$bed/notes/$1-"* || true
-}
-
-answers() {
-    answers_each "$1" | awk -F: '{sum += $2} END {print sum + 0}'
-}
-
-go_on() {
-    local host before deadline
-    for host in "$@"; do
-        before=$(answers "$host")
-        deadline=$((SECONDS + PATIENCE_S))
-        while [ "$(answers "$host")" -lt $((before + ANSWERS)) ]; do
-            [ "$SECONDS" -lt "$deadline" ] || fail "the clients on $host get no answers"
-            sleep 0.1
-        done
-    done
-    told "$* go on"
 }
 
 serve() {
@@ -229,19 +213,19 @@ stand_still() {
 }
 
 rest() {
-    touch "$bed/notes/stop"
+    touch "$notes/stop"
     local host
     for host in "${!clients[@]}"; do
         wait "${clients[$host]}" || fail "the clients on $host ended with an error, see $bed/clients.log"
         unset "clients[$host]"
     done
-    rm "$bed/notes/stop"
+    rm "$notes/stop"
 }
 
 tally() {
     [ ${#clients[@]} = 0 ] || rest
     # shellcheck disable=SC2046 # they are several arguments
-    ip netns exec host1 "$program" clients tally $(servers 1) --key "$bed/client.key" "$bed/notes" || fail "that is the tally of $bed"
+    ip netns exec host1 "$program" clients tally $(servers 1) --key "$bed/client.key" "$notes" || fail "that is the tally of $bed"
 }
 
 # refuse CHECK ARGUMENT…
@@ -250,8 +234,4 @@ refuse() {
     if said=$("$@" 2>&1); then fail "not noticed by $*: $said"; fi
     said=${said%%$'\n'*}
     told "noticed: ${said#FAILED: }"
-}
-
-told() {
-    printf '%4d s  %s\n' "$SECONDS" "$*"
 }

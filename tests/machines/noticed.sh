@@ -18,13 +18,13 @@ rest
 tally
 
 # An acknowledgement of an item that was never pushed, and an item that came out twice.
-printf '%s\n' 'pushes fake' pushed >"$bed/notes/fake"
+printf '%s\n' 'pushes fake' pushed >"$notes/fake"
 refuse tally
-printf '%s\n' pops 'popped 1-1-0-0' >"$bed/notes/fake"
+printf '%s\n' pops 'popped 1-1-0-0' >"$notes/fake"
 refuse tally
-printf '%s\n' draws 'drawn 1' >"$bed/notes/fake"
+printf '%s\n' draws 'drawn 1' >"$notes/fake"
 refuse tally
-rm "$bed/notes/fake"
+rm "$notes/fake"
 tally
 
 # All disks are lost at once, which is more than any cluster survives.

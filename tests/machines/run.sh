@@ -12,7 +12,7 @@ mkdir -p "$FTQ_BEDS"
 scenarios=("$@")
 [ $# -gt 0 ] || for script in tests/machines/*.sh; do
     case $(basename "$script" .sh) in
-        bed | run) ;;
+        bed | notes | run | soak) ;;
         *) scenarios+=("$(basename "$script" .sh)") ;;
     esac
 done

@@ -54,6 +54,8 @@ counts! {
     Isolated = "members isolated",
     /// The one whose turn it was was alone.
     Sequencer = "sequencers isolated",
+    /// Members that were cut off just as they sequenced a slot.
+    SequencerCut = "sequencers cut off as they spoke",
     /// Two sides joined by one member.
     Bridge = "bridges",
     /// Links that come and go each second.
@@ -122,6 +124,8 @@ counts! {
     ChangeUnknown = "changes unknown",
     /// Views over a change that was not proven.
     JointView = "joint views",
+    /// Runs in which time passes unnoticed for a while.
+    TickLate = "runs that are called late",
     /// Runs with the fixed ring.
     FixedOrder = "runs in fixed order",
     /// Views that a quorum of members began to order in.

@@ -23,6 +23,8 @@ pub enum Fault {
     Isolated,
     /// Whose turn it is is alone, for long enough that the others go on without it.
     Sequencer,
+    /// A member is cut off, from all or most of the others, just as it sequences a slot.
+    SequencerArmed,
     /// Two sides hear each other only through one member.
     Bridge,
     /// A link comes and goes each second.
@@ -67,11 +69,12 @@ pub enum Fault {
     ClusterChange,
 }
 
-const ALL: [Fault; 25] = [
+const ALL: [Fault; 26] = [
     Fault::OneWayCut,
     Fault::Halves,
     Fault::Isolated,
     Fault::Sequencer,
+    Fault::SequencerArmed,
     Fault::Bridge,
     Fault::Flapping,
     Fault::BlackHole,
@@ -94,6 +97,9 @@ const ALL: [Fault; 25] = [
     Fault::PutBack,
     Fault::ClusterChange,
 ];
+
+/// How much later than it wants a replica is called when time has passed: nearly as late as it would be missed.
+const TICK_LATE_MAX: Span = Span::millis(250);
 
 /// The random faults of a run.
 #[derive(Clone, Debug)]
@@ -141,6 +147,7 @@ impl Plan {
             client_links: Behaviour { duplicate: 0, replay: 0, ..Plan::links(c, delay) },
             disks: Plan::disks(c),
             cpu: [Span::ZERO, Span::ZERO, Span::micros(5), Span::micros(100)][index(c, 4)],
+            tick_late: if c.below(6) == 0 { Span(c.below(TICK_LATE_MAX.0)) } else { Span::ZERO },
             snapshot_every: [20, 100, 1_000][index(c, 3)],
             log_keep: [10, 100, 1_000][index(c, 3)],
             mix: Some(Plan::mix(c)),
@@ -190,8 +197,8 @@ impl Plan {
     fn disks(c: &mut Chance) -> Faults {
         let base = [Span::micros(50), Span::micros(250), Span::millis(2)][index(c, 3)];
         let late = c.below(3) == 0;
-        // Now and then so late that a view change lies between (RULES S8).
-        let late_max = [20, 20, 2_000][index(c, 3)];
+        // Now and then so late that a view change, or several, lie between (RULES S8).
+        let late_max = [20, 20, 2_000, 6_000][index(c, 4)];
         Faults {
             journal: Drawn { base, jitter: Span(c.below(base.0 * 4 + 1)) },
             late_percent: if late { 1 + c.below(50) } else { 0 },

@@ -53,6 +53,8 @@ pub struct Node {
     /// How long its processor takes for one input: now, and when nothing is wrong with it.
     pub cpu: Span,
     pub(crate) healthy_cpu: Span,
+    /// How much later than it wants to it is called when time has passed.
+    pub(crate) tick_late: Span,
     /// The build that is installed, by the newest rules of the queues that it knows; and the rules under which the
     /// cluster began.
     pub build: Rules,
@@ -85,15 +87,24 @@ pub struct Node {
     pub(crate) is_older: bool,
     /// A copy of its disk that somebody may put back.
     pub(crate) copy: Option<Disk>,
-    /// The moment at which its power is to be cut.
-    pub(crate) armed: Option<Moment>,
+    /// The moment at which something is to happen to it, and what.
+    pub(crate) armed: Option<(Moment, Blow)>,
     inbox: VecDeque<Input>,
     ticking: bool,
 }
 
-/// A moment at which a power cut hurts most.
+/// What happens to a member at a bad moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub(crate) enum Blow {
+    /// Its power is cut; it is back soon.
+    PowerCut,
+    /// What it sends from then on reaches nobody, or few, for so long.
+    CutOff(Span),
+}
+
+/// A moment at which a blow hurts most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
     /// It has sequenced a slot, and perhaps nobody has heard of it.
     Sequenced,
     /// Several slots are on their way to its disk at once.
@@ -127,6 +138,7 @@ impl Node {
             faults: Faults::default(),
             cpu: Span::ZERO,
             healthy_cpu: Span::ZERO,
+            tick_late: Span::ZERO,
             build: Rules::NEWEST,
             begins: Rules::NEWEST,
             boots: 0,
@@ -196,7 +208,7 @@ impl Node {
                 Done::Fetched(id, fetched) => Input::Fetched { id, fetched },
             });
         }
-        let due = running.replica.deadline().is_some_and(|(at, _)| at <= self.clock.read(now));
+        let due = running.replica.deadline().is_some_and(|(at, _)| at + self.tick_late <= self.clock.read(now));
         if due && !self.ticking && !self.paused {
             self.ticking = true;
             self.inbox.push_back(Input::Tick);
@@ -239,7 +251,7 @@ impl Node {
         let replica = if self.paused || self.ticking {
             Time::NEVER
         } else {
-            running.replica.deadline().map_or(Time::NEVER, |(at, _)| self.clock.when(at))
+            running.replica.deadline().map_or(Time::NEVER, |(at, _)| self.clock.when(at + self.tick_late))
         };
         // What is due now has been done; a deadline that stays in the past must not stop the world.
         store.min(replica).max(now + Span(1))

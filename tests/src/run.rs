@@ -24,9 +24,6 @@ const TAIL_LOSS: u64 = 500;
 /// which would find it too.
 const TAIL_REPAIRED: Span = Span::millis(40);
 
-/// How many last calls there are.
-const TAIL_CALLS: usize = 3;
-
 /// How long the second world has to form its view.
 const TAIL_START: Span = Span::secs(1);
 
@@ -81,6 +78,9 @@ fn run_trouble(seed: u64, plan: &Plan, trace: Trace) -> Verdict {
     if plan.setup.order == ftq_core::replica::Order::Fixed {
         world.count(Count::FixedOrder);
     }
+    if plan.setup.tick_late > Span::ZERO {
+        world.count(Count::TickLate);
+    }
     world.trouble(plan);
     if world.violation().is_none() {
         world.calm();
@@ -134,12 +134,13 @@ impl World {
         }
     }
 
-    /// A call, and the last datagrams that it causes are lost now and then; then all is silent.
+    /// A call at each member, and the last datagrams that it causes are lost now and then; then all is silent.
     fn tail(&mut self) {
-        for _ in 0..TAIL_CALLS {
+        let client = self.pick_client();
+        for member in self.ids() {
             // Not in step with the heartbeats.
             self.pass_about(LOOK_EVERY);
-            let client = self.pick_client();
+            self.bind_client(client, &[member]);
             let call = self.last_call(client);
             // From the client to the origin, from there to the sequencer: what they send is lost, and
             // not the marks that come later.
@@ -150,7 +151,8 @@ impl World {
                 return;
             }
             if self.end(call).is_none() {
-                let why = format!("call {call} is not answered after {} ms", TAIL_REPAIRED.0 / 1_000);
+                let why =
+                    format!("call {call} at member {member} is not answered after {} ms", TAIL_REPAIRED.0 / 1_000);
                 self.fail(Invariant::TailRepaired, why);
                 return;
             }

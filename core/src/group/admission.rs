@@ -53,6 +53,8 @@ pub enum Unfit {
     TooMany,
     /// Nobody here hears of a replica with that id.
     NotHeard,
+    /// It runs with the store with which it was a member before: it has to start anew.
+    HadASeat,
     /// This replica takes part in no view that orders.
     NotServing,
     /// Another change was ordered here and is not done.
@@ -76,7 +78,7 @@ impl ClusterChange {
     pub fn apply(
         self,
         configuration: &Configuration,
-        store: impl Fn(MemberId) -> Option<StoreId>,
+        store: impl Fn(MemberId) -> Result<StoreId, Unfit>,
     ) -> Result<Configuration, Unfit> {
         let is_member = |member| configuration.set().contains(member);
         let (leaves, comes) = match self {
@@ -93,7 +95,7 @@ impl ClusterChange {
         let mut seats = configuration.seats.clone();
         seats.retain(|seat| Some(seat.member) != leaves);
         if let Some(member) = comes {
-            seats.push(Seat { member, store: Some(store(member).ok_or(Unfit::NotHeard)?) });
+            seats.push(Seat { member, store: Some(store(member)?) });
             seats.sort_unstable_by_key(|seat| seat.member);
         }
         if seats.is_empty() {
@@ -147,7 +149,7 @@ impl Group {
         }
         let electorate = self.log.electorate();
         let number = electorate.sealed.number;
-        change.apply(&electorate.sealed, |member| self.detector.fresh(now, member).map(|h| h.store))?;
+        change.apply(&electorate.sealed, |member| self.comes_with(now, member))?;
         self.wanted = Some(Wanted { number, change, until: now + wait, own: true, again: now });
         self.step_admission(now);
         Ok(number)
@@ -196,13 +198,20 @@ impl Group {
         if !self.active || !self.opened || electorate.is_founding() || !settled {
             return None;
         }
-        let store = |member| self.detector.fresh(now, member).map(|heartbeat| heartbeat.store);
+        let store = |member| self.comes_with(now, member);
         let wanted = self.wanted.and_then(|wanted| wanted.change.apply(&electorate.sealed, store).ok());
         let next = wanted.or_else(|| self.readmission(now))?;
         let comers = next.seats.iter().filter(|seat| !electorate.sealed.seats.contains(seat));
         let joint = Electorate { sealed: electorate.sealed.clone(), proposed: Some(next.clone()) };
         let ready = comers.clone().all(|seat| self.may_join(now, seat.member));
         (ready && self.could_form(now, &joint)).then_some(next)
+    }
+
+    /// With which store a replica would become a member. One that was a member before, and was removed, may have
+    /// stopped for that reason already, though it was heard a moment ago.
+    fn comes_with(&self, now: Time, member: MemberId) -> Result<StoreId, Unfit> {
+        let heartbeat = self.detector.fresh(now, member).ok_or(Unfit::NotHeard)?;
+        if heartbeat.seated { Err(Unfit::HadASeat) } else { Ok(heartbeat.store) }
     }
 
     /// A member runs with another store than the cluster knows, and has caught up: it could have its seat

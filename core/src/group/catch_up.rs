@@ -37,6 +37,8 @@ const ANSWER_WITHIN: Span = Span::millis(100);
 pub(super) struct CatchUp {
     asked: Option<(MemberId, Time)>,
     download: Option<Download>,
+    /// Who has sent pieces of a snapshot that was not what its digest said: others are asked first.
+    distrusted: MemberSet,
 }
 
 /// A snapshot, as far as it is here.
@@ -45,6 +47,8 @@ struct Download {
     slot: Slot,
     head: Option<Snapshot>,
     pieces: Vec<Option<Bytes>>,
+    /// Who has sent them.
+    from: MemberSet,
     progress_at: Time,
 }
 
@@ -57,6 +61,13 @@ pub(super) enum Purpose {
     Log,
     /// A replica fetches this piece of the snapshot.
     Piece(u32),
+}
+
+impl Download {
+    fn begin(now: Time, slot: Slot) -> Download {
+        // How many pieces there are comes with the first one.
+        Download { slot, head: None, pieces: vec![None], from: MemberSet::EMPTY, progress_at: now }
+    }
 }
 
 impl CatchUp {
@@ -81,8 +92,10 @@ impl Group {
             .detector
             .peers()
             .filter(|(m, p)| self.detector.hears(now, *m) && p.heartbeat.whole && p.heartbeat.committed > complete);
+        let trusted = |m: MemberId| !self.catch_up.distrusted.contains(m);
         // Somebody else than the one who did not answer, if there is anybody.
-        let Some((best, _)) = ahead.max_by_key(|(m, p)| (Some(*m) != slow, p.heartbeat.committed)) else { return };
+        let best = ahead.max_by_key(|(m, p)| (trusted(*m), Some(*m) != slow, p.heartbeat.committed));
+        let Some((best, _)) = best else { return };
         // Perhaps it has the log itself; if not, its offer has a download go on.
         self.catch_up.asked = Some((best, now));
         self.note(MemberSet::of(best), Message::WantLog(self.complete_to().next()));
@@ -177,7 +190,7 @@ impl Group {
         self.give_up_joining(from, slot);
         let stale = |download: &Download| download.slot < slot || now.since(download.progress_at) > PROGRESS_WITHIN;
         if self.catch_up.download.as_ref().is_none_or(stale) {
-            self.catch_up.download = Some(Download { slot, head: None, pieces: vec![None], progress_at: now });
+            self.catch_up.download = Some(Download::begin(now, slot));
         }
         self.ask(now, from);
     }
@@ -212,13 +225,14 @@ impl Group {
             return self.refuse("piece that the snapshot does not have");
         };
         *place = Some(piece);
+        download.from.insert(from);
         download.progress_at = now;
         if download.pieces.iter().all(Option::is_some) {
-            let Some(download) = self.catch_up.download.take() else { return };
+            let Some(Download { head, pieces, from, .. }) = self.catch_up.download.take() else { return };
             self.catch_up.asked = None;
-            if let Some(mut snapshot) = download.head {
-                snapshot.pieces = download.pieces.into_iter().flatten().collect();
-                self.out.push_back(Output::Restore(snapshot));
+            if let Some(mut snapshot) = head {
+                snapshot.pieces = pieces.into_iter().flatten().collect();
+                self.out.push_back(Output::Restore { from, snapshot });
             }
         } else if download.pieces.iter().filter(|piece| piece.is_some()).count() % PIECES_ASKED == 0 {
             self.ask(now, from);
@@ -245,6 +259,12 @@ impl Group {
             self.stated = self.stated.max(snapshot.slot);
         }
         holds
+    }
+
+    /// The pieces that these have sent do not make up the state that the snapshot is said to hold.
+    pub fn distrust(&mut self, from: MemberSet) {
+        self.catch_up.distrusted = self.catch_up.distrusted.union(from);
+        self.refuse("snapshot that does not restore to its digest");
     }
 
     /// The machine was restored from this snapshot: it becomes the base of the log.

@@ -80,7 +80,7 @@ impl Group {
             Change::Idle => {}
             Change::Asking { question, agrees, since, again } => {
                 let question = question.clone();
-                if now.since(*since) > timing.failure.part(2) {
+                if now.since(*since) > timing.question() {
                     return self.give_up(now);
                 }
                 let (agrees, due) = (*agrees, now >= *again);
@@ -95,21 +95,19 @@ impl Group {
                 }
             }
             Change::Promising { since, .. } => {
-                if now.since(*since) > timing.failure.times(2) {
+                if now.since(*since) > timing.own_promise() {
                     self.give_up(now);
                 }
             }
             Change::Preparing { ballot, answers, since, quorum_at, again } => {
                 let ballot = *ballot;
                 let answered: MemberSet = answers.iter().map(|(m, _)| *m).collect();
-                // A slow disk may take long to promise; who gives up sooner each time duels (RULES L5).
-                let patience = timing.failure.times(2 + u64::from(self.failures.min(6)));
-                if now.since(*since) > patience {
+                if now.since(*since) > timing.promises(self.failures) {
                     return self.give_up(now);
                 }
-                let quorum = quorum_at.is_some_and(|at| now.since(at) >= timing.failure.part(4));
+                let quorum = quorum_at.is_some_and(|at| now.since(at) >= timing.stragglers());
                 if now >= *again {
-                    *again = now + timing.repeat.times(2);
+                    *again = now + timing.repeat_ballot();
                     self.ask_for_promises(peers.minus(answered), ballot);
                 }
                 // Who can't do the work of a view is not waited for, however well it is heard (RULES L2).
@@ -122,7 +120,7 @@ impl Group {
             }
             Change::Gathering { since, .. } => {
                 // What can't be gathered ends the joining, and with it this ballot.
-                if now.since(*since) > timing.failure.times(4) || self.joining.is_none() {
+                if now.since(*since) > timing.gathering() || self.joining.is_none() {
                     self.give_up(now);
                 }
             }
@@ -133,7 +131,7 @@ impl Group {
                     self.change = Change::Idle;
                     return;
                 }
-                if now.since(*since) > timing.failure {
+                if now.since(*since) > timing.installing() {
                     let late = if mine { waiting } else { MemberSet::EMPTY };
                     for member in late.iter() {
                         self.detector.left_out(now, member);
@@ -141,7 +139,7 @@ impl Group {
                     return self.give_up(now);
                 }
                 if now >= *again {
-                    *again = now + timing.repeat.times(2);
+                    *again = now + timing.repeat_ballot();
                     let install = install.clone();
                     let to = if mine { waiting } else { install.view.set() };
                     self.note(to, Message::Install(install));
@@ -156,7 +154,7 @@ impl Group {
         if agrees && matches!(self.change, Change::Asking { .. }) && from < self.options.me {
             // One proposer is enough; the lower one goes first.
             self.change = Change::Idle;
-            self.quiet_until = now + self.options.timing.failure.part(4);
+            self.quiet_until = now + self.options.timing.after_agreeing();
         }
         let opinion = Opinion { nonce: question.nonce, agrees, highest: self.highest };
         self.note(MemberSet::of(from), Message::Opinion(opinion));
@@ -208,7 +206,7 @@ impl Group {
         if let Change::Gathering { install, .. } = &self.change {
             let install = install.clone();
             self.note(install.view.set(), Message::Install(install.clone()));
-            self.change = Change::Installing { install, since: now, again: now + self.options.timing.repeat.times(2) };
+            self.change = Change::Installing { install, since: now, again: now + self.options.timing.repeat_ballot() };
         }
     }
 
@@ -233,8 +231,7 @@ impl Group {
         if !self.active {
             return !self.hears_live_view_without(now, from);
         }
-        let patience = self.options.timing.failure.times(2).part(3);
-        let missing = self.missing(now, patience);
+        let missing = self.missing(now, self.options.timing.agreeing());
         if missing.contains(from) {
             return true;
         }
@@ -276,7 +273,7 @@ impl Group {
             answers: Vec::new(),
             since: now,
             quorum_at: None,
-            again: now + self.options.timing.repeat.times(2),
+            again: now + self.options.timing.repeat_ballot(),
         };
         self.ask_for_promises(self.peers(), ballot);
         let own = self.own_promise(now, ballot);

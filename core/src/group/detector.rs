@@ -118,7 +118,7 @@ impl Detector {
 
     /// A peer holds the resend ring up, alone.
     pub fn laggard(&mut self, now: Time, member: MemberId) {
-        let until = now + self.timing.failure.times(4);
+        let until = now + self.timing.left_out();
         if let Some(peer) = self.peer_mut(member) {
             peer.laggard_until = until;
         }
@@ -126,7 +126,7 @@ impl Detector {
 
     /// A peer did not answer an install in time (RULES L2).
     pub fn left_out(&mut self, now: Time, member: MemberId) {
-        let until = now + self.timing.failure.times(4);
+        let until = now + self.timing.left_out();
         if let Some(peer) = self.peer_mut(member) {
             peer.left_out_until = until;
         }

@@ -70,8 +70,14 @@ pub enum Output {
         /// What to read.
         fetch: Fetch,
     },
-    /// A snapshot of another replica is here: restore it, then say [`Group::adopt`].
-    Restore(Snapshot),
+    /// A snapshot of other replicas is here: restore it, then say [`Group::adopt`]; or, if it is not what its
+    /// digest says, [`Group::distrust`].
+    Restore {
+        /// Who has sent pieces of it.
+        from: MemberSet,
+        /// All of it.
+        snapshot: Snapshot,
+    },
     /// Everything that these reads must see is delivered.
     ReadReady(Vec<Token>),
     /// The answers to these own requests are in a snapshot; nobody here has seen them.

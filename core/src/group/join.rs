@@ -62,7 +62,7 @@ impl Group {
         let accepted = self.promising.map_or(self.promise, |(accepted, _)| accepted.max(self.promise));
         if ballot > accepted {
             self.change = Change::Idle;
-            self.quiet_until = now + self.options.timing.failure;
+            self.quiet_until = now + self.options.timing.after_promising();
             self.accept(now, ballot);
         } else if ballot == self.promise && self.view().ballot < ballot {
             let promise = self.own_promise(now, ballot);
@@ -210,7 +210,7 @@ impl Group {
         if joining.job.is_some() {
             return;
         }
-        if now.since(joining.since) > self.options.timing.failure.times(4) {
+        if now.since(joining.since) > self.options.timing.gathering() {
             self.joining = None;
             return;
         }
@@ -218,7 +218,7 @@ impl Group {
             return self.finish_gathering(now);
         }
         if now >= joining.again {
-            joining.again = now + self.options.timing.repeat.times(5);
+            joining.again = now + self.options.timing.repeat_tail();
             let want = Message::WantTail(joining.install.view.ballot, joining.reached().next());
             let source = joining.source;
             self.note(MemberSet::of(source), want);

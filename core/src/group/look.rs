@@ -69,11 +69,11 @@ impl Group {
 
     /// Whether this replica takes itself for a voter: its store is one that the cluster knows, as far as its
     /// log says. Who knows of no view, while others do, is not to found one; nor is a store that was in use
-    /// before and has lost that (RULES S12).
+    /// before and has lost its journal or its archive (RULES S12).
     pub fn votes(&self) -> bool {
         let electorate = self.log.electorate();
         let others_have_one = || self.detector.peers().any(|(_, peer)| !peer.heartbeat.view.is_none());
-        let may_found = || !self.is_forgetful && !others_have_one();
+        let may_found = || !self.is_forgetful && self.is_whole() && !others_have_one();
         electorate.admits(self.options.me, self.store) && (!electorate.is_founding() || may_found())
     }
 

@@ -177,6 +177,9 @@ impl Group {
     pub fn new(now: Time, options: Options, boot: BootId, seed: u64, opened: Opened) -> Group {
         let founding = Configuration::founding(options.founding);
         let (log, hollow) = opened_log(&options, &founding, &opened);
+        // The log may have grown beyond the slots that say so: the view that was installed last remembers.
+        let had_seat =
+            opened.configuration.as_ref().is_some_and(|c| !c.is_founding() && c.seats(options.me, opened.store));
         let positions = opened.snapshot.as_ref().map(|snapshot| snapshot.positions.clone()).unwrap_or_default();
         let (stated, snapshot) = (log.committed(), opened.snapshot.as_ref().map_or(Slot(0), |s| s.slot));
         let mut group = Group {
@@ -224,7 +227,7 @@ impl Group {
             snapshot,
             offered: snapshot,
             wanted_at: None,
-            was_seated: log.has_seated(options.me, opened.store),
+            was_seated: had_seat || log.has_seated(options.me, opened.store),
             state: opened.snapshot.map_or(Digest::default(), |s| s.state),
             heartbeat_at: now,
             padded_at: Time(0),

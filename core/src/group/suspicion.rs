@@ -6,6 +6,9 @@ use crate::time::{Span, Time};
 
 use super::{Group, clique};
 
+/// Somebody is to blame when nothing moves for so many times as long as silence is borne.
+const STALL: u64 = 3;
+
 /// A reason for a view change, and the members to propose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Warrant {
@@ -97,13 +100,13 @@ impl Group {
                 || !self.detector.hears_within(now, member, patience)
                 || self.has_rebooted(member)
                 || self.detector.is_impaired(now, member)
-                || self.detector.inactive_for(now, member) > timing.failure.part(2)
-                || self.detector.stuck_for(now, member) > patience.times(3);
+                || self.detector.inactive_for(now, member) > timing.inactive()
+                || self.detector.stuck_for(now, member) > patience.times(STALL);
             if gone {
                 missing.insert(member);
             }
         }
-        if !self.opened && now.since(self.installed_at) > patience.times(3).part(2) {
+        if !self.opened && now.since(self.installed_at) > opening_within(patience) {
             missing = missing.union(self.view().set().minus(self.ordering.installed));
         }
         missing.union(self.to_blame(now, patience)).without(me)
@@ -124,7 +127,7 @@ impl Group {
     /// Whose fault it is that requests wait and no slot comes: not simply the silent sequencer, but
     /// whomever it waits for (RULES L3).
     fn to_blame(&self, now: Time, patience: Span) -> MemberSet {
-        let allowed = patience.times(3);
+        let allowed = patience.times(STALL);
         if !self.opened || !self.is_owed_progress(now) || now.since(self.progress_at) < allowed {
             return MemberSet::EMPTY;
         }
@@ -196,4 +199,10 @@ impl Group {
             self.detector.fresh(now, member).map_or(MemberSet::EMPTY, |heartbeat| heartbeat.hears)
         }
     }
+}
+
+/// Within this all members say that they have installed: their promises are there, so it takes them a sync and
+/// what they lack of the log.
+fn opening_within(patience: Span) -> Span {
+    patience.times(3).part(2)
 }

@@ -3,6 +3,8 @@
 //! What a lossy network and a disk that forgets do to them is the simulator's part; here the protocol is
 //! seen without the noise.
 
+mod opened;
+
 use super::own::Token;
 use super::*;
 use crate::ids::{ClusterId, MemberId};
@@ -190,7 +192,7 @@ impl World {
                         let report = Report::Durable { job: id, generation, end, ordinal: id.0 };
                         later.push((now + SYNC, Happens::Durable { at: member, report }));
                     }
-                    Output::Fetch { .. } | Output::Restore(_) | Output::Missed(_) => {}
+                    Output::Fetch { .. } | Output::Restore { .. } | Output::Missed(_) => {}
                     Output::ReadReady(tokens) => node.reads.extend(tokens),
                     Output::Event(event) => node.events.push(event),
                 }
@@ -395,66 +397,4 @@ fn a_read_sees_what_was_answered_before() {
     world.run(Span::millis(20));
     assert_eq!(world.nodes[&m(3)].reads, [Token(9)]);
     assert_eq!(world.nodes[&m(3)].delivered.len(), 2, "the seal and the request");
-}
-
-/// So many slots that order nothing, and the view that they were sequenced in.
-fn empty_slots(n: u64) -> (Ballot, Vec<SlotRecord>) {
-    let view = Ballot { number: 1, proposer: Some(m(2)), store: StoreId([2; 16]) };
-    let mut digest = content::genesis(ClusterId([7; 16]));
-    let next = |n| {
-        let content = content::begin([].into_iter(), 0).into_bytes();
-        digest = content::chain(digest, Slot(n), view, SlotClock(n), &content);
-        SlotRecord { slot: Slot(n), view, clock: SlotClock(n), digest, content }
-    };
-    (view, (1..=n).map(next).collect())
-}
-
-fn first_of_three() -> Options {
-    Options {
-        me: m(1),
-        cluster: ClusterId([7; 16]),
-        founding: set(&[1, 2, 3]),
-        order: Order::Rotating,
-        log_keep: 100,
-        rules: 1,
-        timing: Timing::default(),
-    }
-}
-
-/// It had got a snapshot and a slot behind it when it was restarted: it asks for the next one, and applies each
-/// once.
-#[test]
-fn a_hollow_store_goes_on_where_its_rebuilding_was() {
-    let (view, log) = empty_slots(9);
-    let snapshot = Snapshot { slot: Slot(3), digest: log[2].digest, ..Snapshot::default() };
-    let opened = Opened {
-        store: StoreId([1; 16]),
-        promise: view,
-        snapshot: Some(snapshot.clone()),
-        delivered: log[3..5].to_vec(),
-        tail: log[7..].to_vec(),
-        condition: Condition::Hollow { base: Slot(7), digest: log[6].digest },
-        ..Opened::default()
-    };
-    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
-    assert_eq!(group.complete_to(), Slot(5));
-    assert!(!group.may_adopt(&snapshot), "it is here");
-    let applied: Vec<Slot> = core::iter::from_fn(|| group.deliver()).map(|delivery| delivery.record.slot).collect();
-    assert_eq!(applied, [Slot(4), Slot(5)], "the machine was restored at 3");
-    assert!(!group.is_whole());
-}
-
-/// A replica that came back with slots that others may count on, not knowing that they are committed, is
-/// offered a snapshot of some of them: it learns that so much is committed, and gives up nothing (RULES S9).
-#[test]
-fn a_snapshot_takes_nothing_from_a_log_that_holds_more() {
-    let (view, tail) = empty_slots(5);
-    let covered = Snapshot { slot: Slot(3), digest: tail[2].digest, ..Snapshot::default() };
-    let opened = Opened { store: StoreId([1; 16]), promise: view, tail, ..Opened::default() };
-    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
-    assert!(group.may_adopt(&covered) && group.confirm(&covered));
-    assert_eq!((group.log().committed(), group.log().end()), (Slot(3), Slot(5)));
-    let other = Snapshot { slot: Slot(4), digest: Digest(1), ..Snapshot::default() };
-    assert!(group.may_adopt(&other) && !group.confirm(&other), "another history is not confirmed");
-    assert!(!group.may_adopt(&covered), "what is committed is not taken back");
 }

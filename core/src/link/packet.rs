@@ -79,6 +79,7 @@ pub struct Versions {
 /// What names a packet for ever: nobody makes two of the same name. The seal around it hangs on that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketName {
+    cluster: [u8; 8],
     /// The number of the member that made it.
     pub sender: u8,
     /// The boot that made it.
@@ -268,7 +269,12 @@ impl PacketName {
     /// The name of a packet; none if it is shorter than a header.
     pub fn read(packet: &[u8]) -> Option<PacketName> {
         let header = Header::read(packet).ok()?;
-        Some(PacketName { sender: header.sender, boot: header.boot, number: header.number })
+        Some(PacketName { cluster: header.cluster, sender: header.sender, boot: header.boot, number: header.number })
+    }
+
+    /// Whether it says that it is of this cluster.
+    pub fn is_of(&self, cluster: ClusterId) -> bool {
+        self.cluster == cluster_tag(cluster)
     }
 }
 

@@ -8,6 +8,8 @@ mod clients;
 mod event;
 mod interface;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 pub use changes::{ChangeId, ChangeOutcome};
 pub use event::Event;
@@ -16,7 +18,7 @@ pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
 use crate::chance::Chance;
 use crate::group::message::{Message, Unread};
 use crate::group::{self, Delivery, Group, Timing, content};
-use crate::ids::{BootId, MemberId};
+use crate::ids::{BootId, MemberId, MemberSet};
 use crate::link::{self, Epoch, Link};
 use crate::machine::{Machine, Place, Unrestored};
 use crate::session::table::{Applied, Sessions};
@@ -241,7 +243,7 @@ impl<M: Machine> Replica<M> {
                 group::Output::Hasten(from) => self.link.hasten(now, from),
                 group::Output::Persist { id, job } => self.out.push_back(Output::Persist { id, job }),
                 group::Output::Fetch { id, fetch } => self.out.push_back(Output::Fetch { id, fetch }),
-                group::Output::Restore(snapshot) => self.restore(now, snapshot),
+                group::Output::Restore { from, snapshot } => self.restore(now, from, snapshot),
                 group::Output::ReadReady(tokens) => {
                     let slot = self.group.log().delivered().0;
                     for token in tokens {
@@ -316,14 +318,19 @@ impl<M: Machine> Replica<M> {
         }
     }
 
-    /// A snapshot of another replica is here.
-    fn restore(&mut self, now: Time, snapshot: Snapshot) {
+    /// A snapshot is here that others have sent. If it is not what its digest says, the own state stays.
+    fn restore(&mut self, now: Time, from: MemberSet, snapshot: Snapshot) {
         if !self.group.may_adopt(&snapshot) || self.group.confirm(&snapshot) {
             return;
         }
+        let (own, digest) = (self.machine.snapshot(), self.machine.digest());
         if let Err(refused) = restored(&mut self.machine, &snapshot) {
-            let why = "a snapshot of another replica does not restore to its digest";
-            return self.group.stop(rules::refusal(refused, why));
+            let is_back = self.machine.digest() == digest || self.machine.restore(&own).is_ok();
+            assert!(is_back && self.machine.digest() == digest, "a machine takes back its own state");
+            return match refused {
+                Unrestored::UnknownRules(_) => self.group.stop(rules::UNKNOWN),
+                Unrestored::Malformed => self.group.distrust(from),
+            };
         }
         self.clients.look_again(&self.machine, &mut self.out);
         self.group.adopt(now, snapshot);

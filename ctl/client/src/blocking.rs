@@ -25,6 +25,11 @@ impl Blocking {
         Ok(Blocking { client: Client::open(options)? })
     }
 
+    /// The client whose calls don't block.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// See [`Client::create`].
     pub fn create(&self, label: &str) -> Result<QueueId, Error> {
         block_on(self.client.create(label))
@@ -142,21 +147,6 @@ impl Blocking {
     /// See [`Client::list`].
     pub fn list(&self, after: QueueId, count: u64) -> Result<Vec<(QueueId, String)>, Error> {
         block_on(self.client.list(after, count))
-    }
-
-    /// See [`Client::id_or_minus_one`].
-    pub fn id_or_minus_one(&self, label: &str) -> Result<i64, Error> {
-        block_on(self.client.id_or_minus_one(label))
-    }
-
-    /// See [`Client::push_integer`].
-    pub fn push_integer(&self, queue: QueueId, integer: i64) -> Result<u64, Error> {
-        block_on(self.client.push_integer(queue, integer))
-    }
-
-    /// See [`Client::pop_integer`].
-    pub fn pop_integer(&self, queue: QueueId) -> Result<i64, Error> {
-        block_on(self.client.pop_integer(queue))
     }
 
     /// See [`Client::limit`].

@@ -3,8 +3,8 @@
 use ftq_core::machine::queues;
 use std::fmt;
 
-/// Why a call did not do what it was asked to. All but [`Error::Unknown`] and [`Error::NotAnInteger`] say that
-/// nothing was done.
+/// Why a call did not do what it was asked to. All but [`Error::Unknown`], [`Error::NotAnInteger`] and
+/// [`Error::BeyondIntegers`] say that nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The cluster says no: the queue is empty, is not there …
@@ -24,8 +24,10 @@ pub enum Error {
     Busy,
     /// The client's session had expired. Another call opens a new one.
     Expired,
-    /// The item that was popped or looked at does not have the eight bytes of an integer.
+    /// The item that was popped or looked at is not the decimal text of an integer of 32 bits.
     NotAnInteger,
+    /// The id or the size of the queue does not fit in an integer of 32 bits.
+    BeyondIntegers,
     /// The client has ended.
     Closed,
     /// The time ran out after the command was sent: it may have been done, or may still be, but only once.
@@ -46,7 +48,8 @@ impl fmt::Display for Error {
             Error::NoQuorum => write!(f, "no quorum, nothing was done: too few replicas hear each other"),
             Error::Busy => write!(f, "the servers are too busy, nothing was done: try again"),
             Error::Expired => write!(f, "the session had expired, nothing was done: try again"),
-            Error::NotAnInteger => write!(f, "the item is not an integer of eight bytes; if it was popped, it is gone"),
+            Error::NotAnInteger => write!(f, "the item is no integer of 32 bits; if it was popped, it is gone"),
+            Error::BeyondIntegers => write!(f, "the number does not fit in an integer of 32 bits"),
             Error::Closed => write!(f, "the client has ended, nothing was done"),
             Error::Unknown => write!(f, "no answer in time, outcome unknown: it may have been done, once at most"),
         }

@@ -9,28 +9,36 @@
 //! whether it was executed, the error is [`Error::Unknown`] and never anything more definite. A call goes
 //! on until its timeout, whatever becomes of single replicas.
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use ftq_client::{Client, Options};
+//! With [smol](https://docs.rs/smol), or any other executor:
 //!
-//! let client = Client::open(Options::default())?;
-//! let queue = client.create("letters").await?;
-//! client.push(queue, ["dear reader"]).await?;
-//! assert_eq!(client.pop(queue).await?, "dear reader");
-//! # Ok(())
-//! # }
+//! ```no_run
+#![doc = include_str!("../examples/smol.rs")]
+//! ```
+//!
+//! With [tokio](https://docs.rs/tokio):
+//!
+//! ```no_run
+#![doc = include_str!("../examples/tokio.rs")]
+//! ```
+//!
+//! With none, a worker that takes items under a lease:
+//!
+//! ```no_run
+#![doc = include_str!("../examples/worker.rs")]
 //! ```
 
 mod blocking;
+mod classic;
 mod driver;
 mod error;
-mod integers;
 mod options;
 mod queues;
 mod split;
+mod worker;
 
 pub use blocking::Blocking;
 pub use bytes::Bytes;
+pub use classic::FtQueue;
 pub use error::Error;
 pub use ftq_core::machine::Place;
 pub use ftq_core::machine::queues::{
@@ -41,3 +49,4 @@ pub use ftq_net::keys::{ClientKey, Role};
 pub use options::{Options, key};
 pub use queues::Client;
 pub use split::Split;
+pub use worker::{Worked, Worker};

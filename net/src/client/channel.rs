@@ -77,9 +77,29 @@ impl Channel {
         [self.inbox.deadline(), self.outbox.deadline()].into_iter().flatten().min()
     }
 
+    /// What [`send`](Self::send) would keep of this message until the other side has it, in bytes.
+    pub(super) fn would_keep(&self, name: RequestName, message: &Bytes) -> usize {
+        if message.len() <= self.payload_max || self.outbox.holds(name) { 0 } else { message.len() }
+    }
+
+    /// Gives up a message that is kept until the other side has it: which request it was about.
+    pub(super) fn give_way_out(&mut self, now: Time) -> Option<RequestName> {
+        self.outbox.give_way(now)
+    }
+
+    /// Gives up a message that is not complete. Whether there was one.
+    pub(super) fn give_way_in(&mut self) -> bool {
+        self.inbox.give_way()
+    }
+
     /// What it keeps of messages that are not complete, in bytes.
-    pub(super) fn kept(&self) -> usize {
+    pub(super) fn kept_in(&self) -> usize {
         self.inbox.kept()
+    }
+
+    /// What it keeps of messages that the other side does not have yet, in bytes.
+    pub(super) fn kept_out(&self) -> usize {
+        self.outbox.kept()
     }
 }
 

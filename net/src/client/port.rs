@@ -15,18 +15,22 @@
 //! - what is kept is bounded, whatever comes.
 
 mod greeting;
+mod keys;
+mod room;
 
 use super::channel::{Channel, PAYLOAD_MIN, is_piece};
-use super::envelope::{ChannelName, Datagram, NamedKey, SEALED_BYTES, Seal, Unopened};
+use super::envelope::{ChannelName, Datagram, SEALED_BYTES, Seal, Unopened};
+use super::shares::{Holder, Shares};
 use super::{decode_request, encode_answer, name_of_answer, name_of_request};
-use crate::keys::{ClientKey, Role, Secret, expand};
+use crate::keys::{ClientKey, Role};
 use crate::socket::Path;
 use bytes::Bytes;
 use ftq_core::machine::queues::Command;
 use ftq_core::replica::ClientId;
 use ftq_core::session::message::{ClientMessage, Refusal, ServerMessage};
 use ftq_core::time::{Span, Time};
-use ring::hmac;
+use keys::{Cookies, Key};
+use room::{INCOMING_BYTES_MAX, OUTGOING_BYTES_MAX};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
@@ -44,9 +48,6 @@ const SWEEP_EVERY: Span = Span::secs(10);
 
 /// A line in the log about what is not allowed, no more often than this.
 const TELL_EVERY: Span = Span::secs(1);
-
-/// What may be kept of requests that are not complete, in bytes; a further piece is lost and comes again.
-const KEPT_BYTES_MAX: usize = 64 << 20;
 
 /// What a port is told once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,10 @@ pub enum Count {
     RefusedRoom,
     /// Above the role of its key.
     RefusedRole,
+    /// Answers for which there is no room: the client is told to ask another replica.
+    LostRoom,
+    /// Channels whose key was taken away.
+    Revoked,
     /// Welcomes that were sent.
     Welcomed,
     /// Channels that were opened.
@@ -88,7 +93,7 @@ pub enum Count {
     Taken,
 }
 
-const NAMES: [(Count, &str); 12] = [
+const NAMES: [(Count, &str); 14] = [
     (Count::RefusedMalformed, "refused_malformed"),
     (Count::RefusedPlain, "refused_plain"),
     (Count::RefusedKey, "refused_key"),
@@ -98,6 +103,8 @@ const NAMES: [(Count, &str); 12] = [
     (Count::RefusedReplay, "refused_replay"),
     (Count::RefusedRoom, "refused_room"),
     (Count::RefusedRole, "refused_role"),
+    (Count::LostRoom, "lost_room"),
+    (Count::Revoked, "revoked"),
     (Count::Welcomed, "welcomed"),
     (Count::Opened, "opened"),
     (Count::Taken, "taken"),
@@ -107,15 +114,18 @@ const NAMES: [(Count, &str); 12] = [
 #[derive(Debug)]
 pub struct Port {
     options: Options,
-    keys: Vec<(NamedKey, Role)>,
-    cookies: hmac::Key,
+    keys: Vec<Key>,
+    cookies: Cookies,
     channels: BTreeMap<ClientId, Member>,
     sealed: BTreeMap<ChannelName, ClientId>,
     plain: BTreeMap<SocketAddr, ClientId>,
     /// The channels with something to send later.
     timed: BTreeSet<ClientId>,
     last: u64,
-    kept: usize,
+    /// What is kept of requests that are not complete.
+    incoming: Shares,
+    /// What is kept of answers that have not arrived.
+    outgoing: Shares,
     sweep_at: Time,
     tell_at: Time,
     out: VecDeque<(Path, Vec<u8>)>,
@@ -126,8 +136,8 @@ pub struct Port {
 #[derive(Debug)]
 struct Member {
     path: Path,
-    /// The name of its key.
-    who: String,
+    /// The name of its key, empty if it has none.
+    who: Holder,
     role: Role,
     channel: Channel,
     seal: Option<Seal>,
@@ -138,17 +148,17 @@ struct Member {
 impl Port {
     /// A port for the holders of these keys. `random` is drawn for this run of the server.
     pub fn new(keys: &[ClientKey], options: Options, random: [u8; 32]) -> Port {
-        let cookies: [u8; 32] = expand(&Secret::new(random).extract(b"ftq cookies"), &[b"cookies"]);
         Port {
             options,
-            keys: keys.iter().map(|key| (NamedKey::new(&key.name, &key.secret), key.role)).collect(),
-            cookies: hmac::Key::new(hmac::HMAC_SHA256, &cookies),
+            keys: keys.iter().map(Key::new).collect(),
+            cookies: Cookies::new(random),
             channels: BTreeMap::new(),
             sealed: BTreeMap::new(),
             plain: BTreeMap::new(),
             timed: BTreeSet::new(),
             last: 0,
-            kept: 0,
+            incoming: Shares::new(INCOMING_BYTES_MAX),
+            outgoing: Shares::new(OUTGOING_BYTES_MAX),
             sweep_at: Time(0),
             tell_at: Time(0),
             out: VecDeque::new(),
@@ -180,8 +190,15 @@ impl Port {
 
     /// Answers.
     pub fn send(&mut self, now: Time, client: ClientId, message: &ServerMessage) {
+        let (name, bytes) = (name_of_answer(message), encode_answer(message));
+        let bytes = if self.make_room_out(now, client, name, &bytes) {
+            bytes
+        } else {
+            self.count(Count::LostRoom);
+            encode_answer(&ServerMessage::TryAnother { request: name })
+        };
         let Some(member) = self.channels.get_mut(&client) else { return };
-        member.channel.send(now, name_of_answer(message), encode_answer(message));
+        member.channel.send(now, name, bytes);
         self.pump(now, client);
     }
 
@@ -194,9 +211,7 @@ impl Port {
     pub fn tick(&mut self, now: Time) {
         for client in std::mem::take(&mut self.timed) {
             if let Some(member) = self.channels.get_mut(&client) {
-                let before = member.channel.kept();
                 member.channel.tick(now);
-                self.kept = self.kept + member.channel.kept() - before;
                 self.pump(now, client);
             }
         }
@@ -223,6 +238,11 @@ impl Port {
     /// How often this happened.
     pub fn of(&self, count: Count) -> u64 {
         self.counts[count as usize]
+    }
+
+    /// What is kept at present of requests that are not complete and of answers that have not arrived, in bytes.
+    pub fn kept(&self) -> [(&'static str, usize); 2] {
+        [("incoming", self.incoming.bytes()), ("outgoing", self.outgoing.bytes())]
     }
 
     /// How many channels there are.
@@ -256,14 +276,12 @@ impl Port {
         client: ClientId,
         payload: Bytes,
     ) -> Result<Option<(ClientId, ClientMessage)>, Count> {
-        let Some(member) = self.channels.get_mut(&client) else { return Err(Count::RefusedChannel) };
-        member.used_at = now;
-        let before = member.channel.kept();
-        if self.kept + payload.len() > KEPT_BYTES_MAX + before && is_piece(&payload) {
+        if is_piece(&payload) && !self.make_room_in(client, payload.len()) {
             return Err(Count::RefusedRoom);
         }
+        let Some(member) = self.channels.get_mut(&client) else { return Err(Count::RefusedChannel) };
+        member.used_at = now;
         let message = member.channel.receive(now, payload);
-        self.kept = self.kept + member.channel.kept() - before;
         self.pump(now, client);
         let Some(message) = message.map_err(|_| Count::RefusedMalformed)? else { return Ok(None) };
         let message = decode_request(message).map_err(|_| Count::RefusedMalformed)?;
@@ -286,13 +304,13 @@ impl Port {
         if let Some(client) = self.plain.get(&path.remote) {
             return Ok(*client);
         }
-        let client = self.admit(now, path, "plain", role, None)?;
+        let client = self.admit(now, path, "".into(), role, None)?;
         self.plain.insert(path.remote, client);
         Ok(client)
     }
 
     /// Makes room for somebody and begins to speak with them.
-    fn admit(&mut self, now: Time, path: Path, who: &str, role: Role, seal: Option<Seal>) -> Result<ClientId, Count> {
+    fn admit(&mut self, now: Time, path: Path, who: Holder, role: Role, seal: Option<Seal>) -> Result<ClientId, Count> {
         if self.channels.len() >= CHANNELS_MAX {
             let idlest = self.channels.iter().min_by_key(|(_, member)| member.used_at);
             // Younger than a cookie's age, and what opened it could be sent again.
@@ -304,21 +322,21 @@ impl Port {
         let client = ClientId(self.last);
         let datagram = if path.is_loopback() { self.options.datagram_loopback } else { self.options.datagram };
         let channel = Channel::new((datagram - SEALED_BYTES).max(PAYLOAD_MIN));
-        self.channels
-            .insert(client, Member { path, who: who.to_owned(), role, channel, seal, opened_at: now, used_at: now });
+        self.channels.insert(client, Member { path, who, role, channel, seal, opened_at: now, used_at: now });
         Ok(client)
     }
 
     fn forget(&mut self, client: ClientId) {
         let Some(member) = self.channels.remove(&client) else { return };
-        self.kept -= member.channel.kept();
+        self.incoming.set(&member.who, client, 0);
+        self.outgoing.set(&member.who, client, 0);
         match member.seal {
             Some(seal) => self.sealed.remove(&seal.channel),
             None => self.plain.remove(&member.path.remote),
         };
     }
 
-    /// Makes datagrams of all payloads of a client.
+    /// Makes datagrams of all payloads of a client, and notes what is still kept for it.
     fn pump(&mut self, now: Time, client: ClientId) {
         let Some(member) = self.channels.get_mut(&client) else { return };
         while let Some(payload) = member.channel.poll(now) {
@@ -331,6 +349,7 @@ impl Port {
         if member.channel.deadline().is_some() {
             self.timed.insert(client);
         }
+        self.note_room(client);
     }
 
     /// Writes down who asked for more than they may, now and then.
@@ -338,6 +357,7 @@ impl Port {
         let Some(member) = self.channels.get(&client).filter(|_| now >= self.tell_at) else { return };
         self.tell_at = now + TELL_EVERY;
         let Member { path, who, role, .. } = member;
+        let who = if who.is_empty() { "somebody without a key" } else { who };
         log::warn!("clients: {who} at {} has the role {role} and asked for what needs a higher one", path.remote);
     }
 

@@ -1,6 +1,8 @@
 //! Every message comes back as it went, in the bytes that are written down here, and nothing else is taken.
 
 mod pieces;
+mod room;
+mod rotation;
 mod talk;
 mod vectors;
 

@@ -81,6 +81,56 @@ fn many_receivers_get_what_is_theirs() {
 }
 
 #[test]
+fn the_same_to_all_is_one_system_call() {
+    let mut from = socket("127.0.0.1:0");
+    let mut receivers: Vec<Socket> = (0..8).map(|_| socket("127.0.0.1:0")).collect();
+    let there: Vec<SocketAddr> = receivers.iter().map(|receiver| receiver.local_addr().unwrap()).collect();
+    for (calls, length) in (1..).zip([1_400, 60_000, 0, 9_000]) {
+        from.send_to_all(&vec![7; length], there.iter().copied());
+        from.flush();
+        assert_eq!((from.counters().send_calls, from.counters().sent), (calls, calls * 8));
+        for receiver in &mut receivers {
+            assert_eq!(receive(receiver, 1)[0].0, vec![7; length]);
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_to_all_stays_in_order_with_what_is_sent_to_one() {
+    let mut from = socket("[::1]:0");
+    let mut receivers = [socket("[::1]:0"), socket("[::1]:0")];
+    let there = receivers.each_ref().map(|receiver| receiver.local_addr().unwrap());
+    let lengths = [10, 20_000, 30, 40, 10_000, 50];
+    for (turn, length) in lengths.iter().enumerate() {
+        if turn % 3 == 0 {
+            there.iter().for_each(|there| from.send(&vec![1; *length], Path::to(*there)));
+        } else {
+            from.send_to_all(&vec![1; *length], there.iter().copied());
+        }
+    }
+    from.flush();
+    for receiver in &mut receivers {
+        let received: Vec<usize> = receive(receiver, lengths.len()).iter().map(|(bytes, _)| bytes.len()).collect();
+        assert_eq!(received, lengths);
+    }
+}
+
+/// One of them can't be reached at all: the others get theirs.
+#[test]
+fn one_that_the_system_refuses_takes_no_other_with_it() {
+    let mut from = socket("127.0.0.1:0");
+    let mut receivers = [socket("127.0.0.1:0"), socket("127.0.0.1:0")];
+    let [first, last] = receivers.each_ref().map(|receiver| receiver.local_addr().unwrap());
+    let nowhere = "[::1]:9".parse().unwrap();
+    from.send_to_all(b"to all", [first, nowhere, last].into_iter());
+    from.flush();
+    assert_eq!((from.counters().sent, from.counters().lost), (2, 1));
+    for receiver in &mut receivers {
+        assert_eq!(receive(receiver, 1)[0].0, b"to all");
+    }
+}
+
+#[test]
 fn an_answer_leaves_from_the_address_that_was_asked() {
     let mut server = socket("0.0.0.0:0");
     let port = server.local_addr().unwrap().port();
@@ -100,6 +150,8 @@ fn what_nobody_can_take_is_counted_as_lost() {
     let mut from = socket("127.0.0.1:0");
     let there = from.local_addr().unwrap();
     from.send(&vec![1; 65_508], Path::to(there));
+    from.send_to_all(&vec![1; 65_508], [there].into_iter());
     from.flush();
-    assert_eq!((from.counters().sent, from.counters().lost), (0, 1));
+    let Counters { sent, lost, too_large, .. } = from.counters();
+    assert_eq!((sent, lost, too_large), (0, 2, 2));
 }

@@ -1,6 +1,7 @@
 //! The directory of a store: locked by one process, with small files that change all at once.
 
 use super::error::OpenError;
+use rustix::fs::{Advice, fadvise};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -111,6 +112,15 @@ impl Directory {
     pub(super) fn at(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// Makes a file hold what will be read of it: what a killed process has written is synced, and what never got to
+/// the disk is forgotten. For after a sync that failed the system takes its copy for clean, shows it to whoever
+/// reads, and the next sync says that all is well; only a power cut would bring the truth out.
+pub(super) fn settle(file: &File) -> io::Result<()> {
+    file.sync_all()?;
+    fadvise(file, 0, None, Advice::DontNeed)?;
+    Ok(())
 }
 
 /// Makes the names in a directory durable.

@@ -55,3 +55,11 @@ pub fn cpu_seconds(processes: &[u32]) -> f64 {
     };
     processes.iter().map(ticks).sum::<f64>() / TICKS_PER_SECOND
 }
+
+/// The most memory that a process has had so far, in bytes.
+pub(super) fn peak_bytes(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a process has memory");
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kilobytes << 10
+}

@@ -98,6 +98,30 @@ pub struct Passed {
     pub cpu_us: f64,
 }
 
+/// Nanoseconds to send one datagram of so many bytes to each of so many: a call each, and one call for all.
+pub fn fan_out(length: usize, receivers: usize) -> (f64, f64) {
+    let socket = || Socket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a socket");
+    let mut from = socket();
+    // Nobody takes them out: what there is no room for is dropped where it would have been received.
+    let to: Vec<Socket> = (0..receivers).map(|_| socket()).collect();
+    let there: Vec<SocketAddr> = to.iter().map(|to| to.local_addr().expect("a bound socket")).collect();
+    let datagram = vec![1; length];
+    let (mut each, mut all) = (0.0, 0.0);
+    for _ in 0..TURNS {
+        each += nanoseconds(|| {
+            for there in &there {
+                from.send(black_box(&datagram), Path::to(*there));
+                from.flush();
+            }
+        });
+        all += nanoseconds(|| {
+            from.send_to_all(black_box(&datagram), there.iter().copied());
+            from.flush();
+        });
+    }
+    (each / f64::from(TURNS), all / f64::from(TURNS))
+}
+
 /// Floods of datagrams of so many bytes from one thread to another: over bare sockets, and over ours.
 pub fn sockets(length: usize) -> (Passed, Passed) {
     let (mut bare, mut ours) = (Totals::default(), Totals::default());

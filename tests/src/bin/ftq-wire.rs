@@ -24,6 +24,14 @@ fn main() -> ExitCode {
             ours.cpu_us
         );
     }
+    println!(
+        "\n{:>8} {:>10} {:>14} {:>14} {:>8}   ns to send one to each",
+        "bytes", "receivers", "a call each", "one call", "ratio"
+    );
+    for (length, receivers) in [(64, 2), (1_200, 2), (16_000, 2), (64, 8), (1_200, 8), (16_000, 8)] {
+        let (each, all) = wire::fan_out(length, receivers);
+        println!("{length:>8} {receivers:>10} {each:>14.0} {all:>14.0} {:>8.2}", all / each);
+    }
     let program = std::env::current_exe().expect("a program knows where it is");
     println!(
         "\n{:>12} {:>10} {:>10} {:>10} {:>8}   for a push of 100 bytes",

@@ -1,7 +1,7 @@
 //! A cluster of `ftqd` processes with their configurations and data below one directory.
 
 use super::level::wait_until_level;
-use super::patience::CEILING;
+use super::patience::{CEILING, Ticks};
 use ftq_client::{Blocking, Client, Options};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -200,6 +200,15 @@ impl Cluster {
     pub fn story(&self) -> String {
         let said = |member| format!("-- {member}\n{}", fs::read_to_string(self.log(member)).unwrap_or_default());
         self.members().map(said).collect()
+    }
+
+    /// Waits until a member has said this.
+    pub fn wait_until_said(&self, text: &str) {
+        let clock = Ticks::start();
+        while !self.story().contains(text) {
+            assert!(clock.passed() < CEILING, "nobody says: {text}");
+            clock.pause();
+        }
     }
 
     fn log(&self, member: u8) -> PathBuf {

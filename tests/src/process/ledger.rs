@@ -103,6 +103,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether each call has ended as if nothing had gone wrong.
+    pub fn is_untroubled(&self) -> bool {
+        self.perhaps_pushed.is_empty() && self.perhaps_popped + self.perhaps_drawn + self.refused == 0
+    }
+
     /// How much was done, in a line.
     pub fn summary(&self) -> String {
         format!(

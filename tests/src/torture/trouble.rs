@@ -70,7 +70,8 @@ pub fn full(program: &Path) -> Result<String, String> {
     Ok(format!("full: {pushed} items kept through a full disk and two endings"))
 }
 
-/// A disk that says EIO: it ends, and what was acknowledged is there when the disk is well again.
+/// A disk that says EIO: it ends, and what was acknowledged is there when the disk is well again. Then the system may
+/// show it what was written and never got to the disk: that must not count, as a power cut takes it away.
 pub fn eio(program: &Path) -> Result<String, String> {
     let mut bed = Bed::make(Kind::Volatile, "ext4", false).sized(DISK_BYTES);
     bed.format();
@@ -81,9 +82,20 @@ pub fn eio(program: &Path) -> Result<String, String> {
     bed.fails(true);
     pushed += daemon.push_until_it_ends(queue)?;
     let status = daemon.ended()?;
-    daemon.ends(status, STOPPED, "os error")?;
+    daemon.ends(status, STOPPED, "a write or a sync of the store failed")?;
     bed.fails(false);
-    bed.off();
+    daemon.start_again()?;
+    if !daemon.serves()? {
+        // The file system has seen errors of its own, and takes nothing until it is mounted again.
+        let status = daemon.ended()?;
+        daemon.ends(status, CAN_NOT_OPEN, "Read-only file system")?;
+        bed.off();
+        bed.on(&mut Chance::new(1));
+        daemon.start_again()?;
+    }
+    daemon.has(queue, pushed)?;
+    pushed += daemon.push(queue, 20)?;
+    daemon.power_cut(&mut bed)?;
     bed.on(&mut Chance::new(1));
     daemon.start_again()?;
     daemon.has(queue, pushed)?;
@@ -156,6 +168,22 @@ impl Daemon {
         Err(format!("it does not say \"{words}\":\n{}", self.said()?))
     }
 
+    /// Whether it comes to serve, and does not end before.
+    fn serves(&mut self) -> Result<bool, String> {
+        let clock = Ticks::start();
+        while clock.passed() < CEILING {
+            if self.said()?.contains("ready: ") {
+                return Ok(true);
+            }
+            let process = self.process.as_mut().ok_or("it was started")?;
+            if process.try_wait().map_err(|error| error.to_string())?.is_some() {
+                return Ok(false);
+            }
+            pause(Duration::from_millis(50));
+        }
+        Err(format!("it neither serves nor ends:\n{}", self.said()?))
+    }
+
     fn client(&self) -> Result<Blocking, String> {
         self.client_within(CEILING)
     }
@@ -216,6 +244,12 @@ impl Daemon {
         let size =
             self.client()?.size(queue).map_err(|error| format!("{error}:\n{}", self.said().unwrap_or_default()))?;
         require(size == pushed || size == pushed + 1, &format!("{size} items of {pushed} are there"))
+    }
+
+    fn power_cut(&mut self, bed: &mut Bed) -> Result<(), String> {
+        let mut process = self.process.take().ok_or("it was started")?;
+        bed.cut(&mut process);
+        Ok(())
     }
 
     fn kill(&mut self) {

@@ -74,7 +74,7 @@ impl World {
     fn under_way(&self) -> impl Iterator<Item = Configuration> + '_ {
         let current = self.configuration();
         let open = self.ordered.iter().filter(|(id, _)| !self.changes.iter().any(|(ended, _)| ended == id));
-        open.filter_map(|(_, change)| change.apply(current, |_| Some(StoreId::default())).ok())
+        open.filter_map(|(_, change)| change.apply(current, |_| Ok(StoreId::default())).ok())
     }
 
     /// Whether those who have forgotten nothing, without `gone`, are a quorum of a configuration.

@@ -5,7 +5,7 @@ use super::queue::Happening;
 use crate::counts::Count;
 use crate::faults::{Fault, index};
 use crate::network::{Behaviour, Endpoint};
-use crate::node::Moment;
+use crate::node::{Blow, Moment};
 use crate::trace::Who;
 use ftq_core::replica::{Event, Output};
 use ftq_core::store::Job;
@@ -77,6 +77,9 @@ impl World {
                 sides[node] = 1;
                 self.part(Count::Sequencer, &sides, until.max(self.now + GIVEN_UP));
             }
+            Fault::SequencerArmed => {
+                self.nodes[node].armed = Some((Moment::Sequenced, Blow::CutOff(lasts.max(GIVEN_UP))));
+            }
             Fault::Bridge => {
                 let mut sides = self.sides();
                 sides[node] = 3;
@@ -120,7 +123,7 @@ impl World {
             }
             Fault::PowerCutArmed => {
                 let moment = MOMENTS[index(&mut self.chance, MOMENTS.len())];
-                self.nodes[node].armed = Some(moment);
+                self.nodes[node].armed = Some((moment, Blow::PowerCut));
             }
             Fault::PowerCutSome => self.power_cut_some(until),
             Fault::PowerCutAll => {
@@ -231,9 +234,10 @@ impl World {
         (0..self.nodes.len()).map(|_| 1 << self.chance.below(2)).collect()
     }
 
-    /// If the moment has come for which a member is armed, its power goes a little later.
+    /// If the moment has come for which a member is armed, the blow falls: its power goes a little later, or
+    /// nothing of what it is about to send gets through.
     pub(super) fn spring(&mut self, node: usize, outputs: &[Output]) {
-        let Some(moment) = self.nodes[node].armed else { return };
+        let Some((moment, blow)) = self.nodes[node].armed else { return };
         let come = outputs.iter().any(|output| match (moment, output) {
             (Moment::Sequenced, Output::Event(Event::Sequenced { .. })) => true,
             (Moment::SeveralSlots, Output::Persist { job: Job::Append { slots, .. }, .. }) => slots.len() > 1,
@@ -244,11 +248,30 @@ impl World {
                 false
             }
         });
-        if come {
-            self.nodes[node].armed = None;
-            let wait = if self.chance.below(2) == 0 { Span::ZERO } else { Span(self.chance.below(MOMENT.0)) };
-            let boot = self.nodes[node].boots;
-            self.queue.push(self.now + wait, Happening::PowerCut { node, boot });
+        if !come {
+            return;
+        }
+        self.nodes[node].armed = None;
+        match blow {
+            Blow::PowerCut => {
+                let wait = if self.chance.below(2) == 0 { Span::ZERO } else { Span(self.chance.below(MOMENT.0)) };
+                let boot = self.nodes[node].boots;
+                self.queue.push(self.now + wait, Happening::PowerCut { node, boot });
+            }
+            Blow::CutOff(span) => self.cut_off(node, span),
+        }
+    }
+
+    /// A member is cut off from all others, or from all but a few.
+    fn cut_off(&mut self, node: usize, span: Span) {
+        self.counts.one(Count::SequencerCut);
+        let from_all = self.chance.below(2) == 0;
+        let until = self.now + span;
+        for other in (0..self.nodes.len()).filter(|other| *other != node) {
+            if from_all || self.chance.below(4) > 0 {
+                self.network.cut(Endpoint(node), Endpoint(other), until);
+                self.network.cut(Endpoint(other), Endpoint(node), until);
+            }
         }
     }
 
@@ -310,6 +333,7 @@ impl World {
         }
         for node in 0..self.nodes.len() {
             self.nodes[node].armed = None;
+            self.nodes[node].tick_late = Span::ZERO;
             self.heal_disk(node);
             self.heal_cpu(node);
             self.resume_node(node);

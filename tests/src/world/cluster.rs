@@ -136,7 +136,7 @@ impl World {
             (_, Some(new), _) if room => ClusterChange::Add(new),
             _ => return self.enlist_by_chance(),
         };
-        let Ok(next) = change.apply(self.configuration(), |_| Some(ftq_core::ids::StoreId([0; 16]))) else { return };
+        let Ok(next) = change.apply(self.configuration(), |_| Ok(ftq_core::ids::StoreId([0; 16]))) else { return };
         if self.is_within_budget(&next, MemberSet::EMPTY) {
             self.order_change(at.number(), change);
         }

@@ -122,7 +122,7 @@ impl World {
         None
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = u8> + use<> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u8> + use<> {
         1..=u8::try_from(self.nodes.len()).expect("a small cluster")
     }
 }

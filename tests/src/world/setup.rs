@@ -49,6 +49,8 @@ pub struct Setup {
     pub disks: Faults,
     /// How long the processors take for one input.
     pub cpu: Span,
+    /// How much later than they want replicas are called when time has passed.
+    pub tick_late: Span,
     /// A snapshot is taken at every slot that this divides.
     pub snapshot_every: u64,
     /// How many delivered slots are kept below the newest snapshot.
@@ -76,6 +78,7 @@ impl Setup {
             client_links: links,
             disks: Faults::default(),
             cpu: Span::ZERO,
+            tick_late: Span::ZERO,
             snapshot_every: 1_000,
             log_keep: 1_000,
             upgrade: false,
@@ -162,6 +165,7 @@ impl Setup {
                 node.build = if index < self.members { begins } else { Rules::NEWEST };
                 node.cpu = self.cpu;
                 node.healthy_cpu = self.cpu;
+                node.tick_late = self.tick_late;
                 node.enlisted = index < self.members;
                 node
             })

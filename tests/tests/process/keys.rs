@@ -76,9 +76,9 @@ fn the_cluster_key_is_changed_without_a_stop() {
     assert_eq!(client.size(queue), Ok(pushed));
 }
 
-/// Two of three have one key, the third another: the two go on, and say in their log that they refuse it.
+/// Two of three have one key, the third another: the two go on, and each side says whom it can't hear, and why.
 #[test]
-fn a_replica_with_another_key_takes_no_part() {
+fn a_replica_with_another_key_takes_no_part_and_it_is_said_why() {
     let mut cluster = cluster(3);
     cluster.kill(3);
     fs::write(cluster.keys(), format!("cluster {}\n", "ab".repeat(32))).expect("keys");
@@ -87,6 +87,27 @@ fn a_replica_with_another_key_takes_no_part() {
     let alone = Blocking::open(options).expect("a client");
     assert!(alone.create("letters").is_err(), "it hears nobody");
     assert!(cluster.blocking().create("letters").is_ok());
+    for member in 1..=3 {
+        cluster.wait_until_said(&format!("member {member} can't be heard"));
+    }
+    cluster.wait_until_said("sealed with a key that is not in the key file here");
+}
+
+/// The same for one that was told another name of the cluster.
+#[test]
+fn a_replica_of_another_cluster_is_told_from_one_with_another_key() {
+    let mut cluster = cluster(2);
+    cluster.kill(1);
+    let file = cluster.keys().with_file_name("1.toml");
+    let text = fs::read_to_string(&file).expect("a configuration");
+    let data = format!("data-dir = \"{}\"", cluster.data(1).display());
+    let elsewhere = data.replace("data-1", "elsewhere");
+    fs::write(&file, text.replace("\"test\"", "\"toast\"").replace(&data, &elsewhere)).expect("a configuration");
+    cluster.start(1);
+    for member in 1..=2 {
+        cluster.wait_until_said(&format!("member {member} can't be heard"));
+    }
+    cluster.wait_until_said("of another cluster: `cluster` is not the same in both configurations");
 }
 
 /// Whatever a stranger sends to the port for peers is neither answered nor of any effect.

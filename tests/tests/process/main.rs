@@ -1,9 +1,11 @@
 //! The programs as they are run: real processes, real sockets, a real disk.
 
 mod configurations;
+mod ctl;
 mod hostile;
 mod keys;
 mod kills;
+mod library;
 mod operations;
 mod python;
 mod restarts;

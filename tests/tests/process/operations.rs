@@ -98,7 +98,6 @@ fn every_command(cluster: &Cluster) {
     says(&["getid", "invoice", "--count", "3"], "1\n2\n3\n");
     says(&["destroy", "letters"], "");
     fails(&["destroy", "@1"], 1, "@1: no such queue");
-    fails(&["push", "letters"], 64, "at least one item");
     fails(&["pop", "@one"], 64, "the id of a queue");
     fails(&["shove", "letters"], 64, "shove");
     fails(&["--server", "192.0.2.1:7410", "size", "x"], 64, "give --key");

@@ -1,7 +1,7 @@
 //! What was acknowledged is there after all members were killed, and a member that missed it catches up.
 
-use super::cluster;
-use ftq_tests::process::{Load, pause};
+use super::{cluster, program};
+use ftq_tests::process::{Cluster, Load, pause};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +17,27 @@ fn one_replica_is_killed_again_and_again() {
     }
     pause(Duration::from_millis(500));
     assert_eq!(load.finish(&cluster).check(), Ok(()));
+}
+
+/// The first view takes all of them; who comes first waits for the others, and stays.
+#[test]
+fn members_start_in_any_order() {
+    for order in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
+        let mut cluster = Cluster::new(program(), 3);
+        for member in order {
+            cluster.start(member);
+            pause(Duration::from_millis(200));
+        }
+        let client = cluster.blocking();
+        let queue = client.create("letters").expect("create");
+        cluster.kill_all();
+        for member in order {
+            cluster.start(member);
+            pause(Duration::from_millis(200));
+        }
+        assert_eq!(client.push(queue, ["a"]), Ok(1), "{order:?}");
+        cluster.members().for_each(|member| cluster.wait_until_level(member));
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a work queue is for, by the library on real replicas: leases, waits, dead letters, keys, steps, integers.
+//! What a work queue is for, by the library on real replicas: leases, waits, dead letters, keys, steps.
 
 use super::cluster;
 use ftq_client::{Answer, Blocking, Command, Error, Label, Limits, No, PushOptions, QueueId, Settings, Size};
@@ -25,7 +25,6 @@ fn work(client: &Blocking, other: &Blocking) {
     waits(client, other, queue);
     options(client, queue);
     dead_letters(client, queue);
-    integers(client);
     // What a client holds goes back when it closes its session.
     client.push(queue, ["held"]).expect("push");
     other.take(queue, 1, LONG, Duration::ZERO).expect("take");
@@ -123,17 +122,4 @@ fn dead_letters(client: &Blocking, queue: QueueId) {
     assert_eq!(client.pop(queue).as_deref(), Ok(&b"bad"[..]));
     client.configure(queue, Settings::default()).expect("configure");
     client.destroy(dead).expect("destroy");
-}
-
-fn integers(client: &Blocking) {
-    assert_eq!(client.id_or_minus_one("integers"), Ok(-1));
-    let queue = client.create("integers").expect("create");
-    assert_eq!(client.id_or_minus_one("integers"), Ok(i64::try_from(queue.0).expect("a small id")));
-    for integer in [i64::MIN, -1, 0, 1, i64::MAX] {
-        client.push_integer(queue, integer).expect("push");
-        assert_eq!(client.pop_integer(queue), Ok(integer));
-    }
-    client.push(queue, ["text"]).expect("push");
-    assert_eq!(client.pop_integer(queue), Err(Error::NotAnInteger));
-    client.destroy(queue).expect("destroy");
 }

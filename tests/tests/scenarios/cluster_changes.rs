@@ -154,3 +154,20 @@ fn s5_a_change_that_only_the_old_member_knows_is_completed() {
         assert!(world.answered() > before, "after {after}: {:?}", world.change_outcome(id));
     }
 }
+
+/// A member is removed and added again while the others still hear it: it has been told to stop, so a cluster
+/// that counted on it would wait for nobody. It comes back with a store that starts anew.
+#[test]
+fn l13_who_was_removed_comes_back_with_a_new_store() {
+    let mut world = busy(Setup::cluster(3));
+    world.change(1, ClusterChange::Remove(m(3)));
+    world.run_for(Span::millis(50));
+    let again = world.order_change(1, ClusterChange::Add(m(3)));
+    world.run_for(Span::millis(1));
+    assert_eq!(world.change_outcome(again), Some(ChangeOutcome::Unfit(Unfit::HadASeat)));
+    world.run_for(Span::secs(1));
+    assert!(world.running(3).is_none(), "it was told");
+    world.new_disk(3);
+    add(&mut world, 3, 1);
+    all_agree(&mut world, &[1, 2, 3]);
+}

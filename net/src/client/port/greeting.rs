@@ -1,8 +1,8 @@
 //! How a client gets a channel: hello, welcome, and the first sealed payload.
 
+use super::keys::Key;
 use super::{COOKIE_AGE, Count, Port};
-use crate::client::envelope::{COOKIE_BYTES, ClientRandom, NamedKey, Seal, ServerRandom, Side, Unopened};
-use crate::keys::Role;
+use crate::client::envelope::{COOKIE_BYTES, ClientRandom, Seal, ServerRandom, Side, Unopened};
 use crate::socket::Path;
 use bytes::Bytes;
 use ftq_core::replica::ClientId;
@@ -26,7 +26,7 @@ impl Port {
         client: ClientRandom,
         proof: &[u8],
     ) -> Result<(), Count> {
-        let (key, _) = self.key(name)?;
+        let key = &self.key(name)?.named;
         if !key.proves_hello(version, &client, proof) {
             return Err(Count::RefusedNotAuthentic);
         }
@@ -49,15 +49,16 @@ impl Port {
         number: u64,
         sealed: &[u8],
     ) -> Result<(ClientId, Bytes), Count> {
-        let (key, role) = self.key(name)?;
-        let mut seal = Seal::new(key, client, server, Side::Server);
+        let Key { named, name: who, role, .. } = self.key(name)?;
+        let (who, role) = (who.clone(), *role);
+        let mut seal = Seal::new(named, client, server, Side::Server);
         if let Some(known) = self.sealed.get(&seal.channel).copied() {
             return Ok((known, self.open(path, known, number, sealed)?));
         }
         let said_at = Time(server.first_chunk().map_or(0, |time| u64::from_be_bytes(*time)));
         let ours = self.cookie(said_at, path, name, client);
         // Neither side of the comparison can be chosen without the secret that both are made with.
-        let authentic = hmac::sign(&self.cookies, &ours).as_ref() == hmac::sign(&self.cookies, server).as_ref();
+        let authentic = hmac::sign(&self.cookies.key, &ours).as_ref() == hmac::sign(&self.cookies.key, server).as_ref();
         if !authentic || said_at > now || now.since(said_at) > COOKIE_AGE {
             return Err(Count::RefusedCookie);
         }
@@ -66,8 +67,7 @@ impl Port {
             Unopened::Replayed => Count::RefusedReplay,
         })?;
         let channel = seal.channel;
-        let who = String::from_utf8_lossy(name).into_owned();
-        let opened = self.admit(now, path, &who, role, Some(seal))?;
+        let opened = self.admit(now, path, who, role, Some(seal))?;
         self.sealed.insert(channel, opened);
         self.count(Count::Opened);
         Ok((opened, payload))
@@ -77,7 +77,7 @@ impl Port {
     fn cookie(&self, now: Time, path: Path, name: &[u8], client: &ClientRandom) -> ServerRandom {
         let mut cookie = [0; COOKIE_BYTES];
         cookie[..PROOF_AT].copy_from_slice(&now.0.to_be_bytes());
-        let mut context = hmac::Context::with_key(&self.cookies);
+        let mut context = hmac::Context::with_key(&self.cookies.key);
         context.update(&cookie[..PROOF_AT]);
         context.update(client);
         match path.remote.ip().to_canonical() {
@@ -91,8 +91,7 @@ impl Port {
         cookie
     }
 
-    fn key(&self, name: &[u8]) -> Result<(&NamedKey, Role), Count> {
-        let known = self.keys.iter().find(|(key, _)| key.name.as_bytes() == name);
-        known.map(|(key, role)| (key, *role)).ok_or(Count::RefusedKey)
+    fn key(&self, name: &[u8]) -> Result<&Key, Count> {
+        self.keys.iter().find(|key| key.name.as_bytes() == name).ok_or(Count::RefusedKey)
     }
 }

@@ -10,15 +10,15 @@ use ftq_core::replica::ClientId;
 use ftq_core::session::message::{ClientMessage, Refusal, RequestName, ServerMessage, SessionId};
 use ftq_core::time::{Span, Time};
 
-const HERE: &str = "192.0.2.7:4000";
-const ELSEWHERE: &str = "192.0.2.8:4000";
-const OPTIONS: Options = Options { plain: Some(Role::Admin), datagram: 1_400, datagram_loopback: 60_000 };
+pub(super) const HERE: &str = "192.0.2.7:4000";
+pub(super) const ELSEWHERE: &str = "192.0.2.8:4000";
+pub(super) const OPTIONS: Options = Options { plain: Some(Role::Admin), datagram: 1_400, datagram_loopback: 60_000 };
 
-fn path(remote: &str) -> Path {
+pub(super) fn path(remote: &str) -> Path {
     Path::to(remote.parse().unwrap())
 }
 
-fn key(name: &str, role: Role) -> ClientKey {
+pub(super) fn key(name: &str, role: Role) -> ClientKey {
     let secret = Secret::new([u8::try_from(name.len()).unwrap(); 32]);
     ClientKey { name: name.to_owned(), role, secret }
 }
@@ -27,43 +27,43 @@ fn port(random: u8) -> Port {
     Port::new(&[key("app", Role::Write), key("watch", Role::Read)], OPTIONS, [random; 32])
 }
 
-fn line(name: &str) -> Line {
+pub(super) fn line(name: &str) -> Line {
     Line::sealed(&key(name, Role::Admin), [7; 32], 1_400)
 }
 
-fn call(number: u64) -> ClientMessage {
+pub(super) fn call(number: u64) -> ClientMessage {
     ClientMessage::Call { session: SessionId(1), number, floor: 0, wait_ms: 5, command: Bytes::from_static(b"do") }
 }
 
-fn read(nonce: u64, length: usize) -> ClientMessage {
+pub(super) fn read(nonce: u64, length: usize) -> ClientMessage {
     ClientMessage::Read { nonce, local: true, wait_ms: 5, question: vec![1; length].into() }
 }
 
 /// A client and a server, and all that has passed between them.
-struct Talk {
-    now: Time,
+pub(super) struct Talk {
+    pub(super) now: Time,
     line: Line,
-    port: Port,
+    pub(super) port: Port,
     address: Path,
-    heard: Vec<(ClientId, ClientMessage)>,
-    answers: Vec<ServerMessage>,
-    to_server: Vec<Vec<u8>>,
-    to_client: Vec<Vec<u8>>,
+    pub(super) heard: Vec<(ClientId, ClientMessage)>,
+    pub(super) answers: Vec<ServerMessage>,
+    pub(super) to_server: Vec<Vec<u8>>,
+    pub(super) to_client: Vec<Vec<u8>>,
 }
 
 impl Talk {
-    fn new(line: Line, port: Port, address: &str) -> Talk {
+    pub(super) fn new(line: Line, port: Port, address: &str) -> Talk {
         let (heard, answers, to_server, to_client) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Talk { now: Time(1_000_000), line, port, address: path(address), heard, answers, to_server, to_client }
     }
 
-    fn say(&mut self, message: &ClientMessage) {
+    pub(super) fn say(&mut self, message: &ClientMessage) {
         self.line.send(self.now, message);
         self.settle();
     }
 
     /// Passes datagrams until nobody has any.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         loop {
             self.now += Span(100);
             let mut quiet = true;
@@ -84,7 +84,31 @@ impl Talk {
         }
     }
 
-    fn pass(&mut self, ms: u64) {
+    /// Passes datagrams, and takes away what others do not answer: how many bytes that was.
+    pub(super) fn take_for_others(&mut self) -> usize {
+        let mut taken = 0;
+        loop {
+            self.now += Span(100);
+            let mut quiet = true;
+            while let Some(datagram) = self.line.poll() {
+                quiet = false;
+                self.heard.extend(self.port.receive(self.now, self.address, &datagram));
+            }
+            while let Some((to, datagram)) = self.port.poll() {
+                if to == self.address {
+                    quiet = false;
+                    self.answers.extend(self.line.receive(self.now, datagram.into()));
+                } else {
+                    taken += datagram.len();
+                }
+            }
+            if quiet {
+                return taken;
+            }
+        }
+    }
+
+    pub(super) fn pass(&mut self, ms: u64) {
         self.now += Span::millis(ms);
         self.line.tick(self.now);
         self.port.tick(self.now);

@@ -8,7 +8,7 @@
 //!
 //! Always:
 //! - a snapshot of sled's page table tells of nothing that is not synced: what a killed process has written is
-//!   synced before sled reads it;
+//!   synced before sled reads it, and what a disk has refused is not read at all;
 //! - once sled may have overwritten what only the former snapshot needs, the new one is in force. sled does not
 //!   sync its name, so a power cut can bring the former one back, beside the new one under its first name: if that
 //!   is whole, it is given its name here. Without that the former one leads into overwritten space, and the whole
@@ -47,7 +47,7 @@ pub(super) fn open(path: &Path) -> Result<sled::Db, OpenError> {
     let log = path.join(LOG);
     let new = !log.exists();
     if !new {
-        File::open(&log).and_then(|log| log.sync_all()).map_err(OpenError::io("sync", &log))?;
+        File::open(&log).and_then(|log| directory::settle(&log)).map_err(OpenError::io("sync", &log))?;
         finish_snapshots(path).map_err(OpenError::io("clean up", path))?;
     }
     let db = open_when_free(path)?;

@@ -85,6 +85,7 @@ impl Journal {
         archive: &ArchiveEnd,
     ) -> Result<Journal, OpenError> {
         let ring = Ring::open(path, area_bytes)?;
+        ring.settle().map_err(OpenError::io("sync", path))?;
         let found = replay::replay(&ring, store).map_err(|trouble| trouble.at(path))?;
         let mut journal = Journal {
             ring,

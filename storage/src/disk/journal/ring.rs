@@ -4,6 +4,7 @@
 //! less time than one that makes the file grow, and can't run out of space.
 
 use super::mark::BLOCK_BYTES;
+use crate::disk::directory;
 use crate::disk::error::OpenError;
 use bytes::Bytes;
 use std::fs::File;
@@ -92,6 +93,11 @@ impl Ring {
         let mut block = vec![0; BLOCK_BYTES];
         self.file.read_exact_at(&mut block, number % 2 * BLOCK_BYTES as u64)?;
         Ok(Bytes::from(block))
+    }
+
+    /// Makes the file hold what will be read of it.
+    pub(super) fn settle(&self) -> io::Result<()> {
+        directory::settle(&self.file)
     }
 
     /// Makes what was written durable. After an error nothing is known any more: no retry.

@@ -1,8 +1,11 @@
 //! New keys. They are drawn here and go nowhere but where they were asked to.
 
-use crate::Failure;
-use crate::arguments::{KeyCommand, KeyNew};
+use crate::arguments::{KeyCommand, KeyList, KeyNew};
+use crate::failure::Failure;
+use crate::shown::{self, Kept};
+use crate::words::Output;
 use ftq_net::keys::{self, ClientKey, Keys, Role, SECRET_BYTES, Secret};
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,13 +15,28 @@ use std::path::Path;
 const MODE: u32 = 0o600;
 
 /// Does what was asked for.
-pub(crate) fn perform(command: &KeyCommand) -> Result<(), Failure> {
+pub(super) fn perform(command: &KeyCommand, out: Output) -> Result<(), Failure> {
     match command {
-        KeyCommand::New(asked) => new(asked),
+        KeyCommand::New(asked) => new(asked, out),
+        KeyCommand::List(asked) => list(asked, out),
     }
 }
 
-fn new(asked: &KeyNew) -> Result<(), Failure> {
+/// The keys of a file, without their secrets.
+fn list(asked: &KeyList, out: Output) -> Result<(), Failure> {
+    let keys = keys::read(&asked.file).map_err(|problem| Failure::No(problem.to_string()))?;
+    let cluster = (1..).zip(&keys.cluster).map(|(number, _): (u64, _)| {
+        let role = if number == 1 { "seals" } else { "opens" };
+        vec![("kind", json!("cluster")), ("name", Value::Null), ("role", json!(role))]
+    });
+    let clients = keys
+        .clients
+        .iter()
+        .map(|key| vec![("kind", json!("client")), ("name", json!(key.name)), ("role", json!(key.role.to_string()))]);
+    out.rows("keys", &["KIND", "NAME", "ROLE"], cluster.chain(clients).collect())
+}
+
+fn new(asked: &KeyNew, out: Output) -> Result<(), Failure> {
     let mut drawn = [0; SECRET_BYTES];
     getrandom::fill(&mut drawn).map_err(|error| Failure::No(format!("no random bytes: {error}")))?;
     let secret = Secret::new(drawn);
@@ -30,10 +48,14 @@ fn new(asked: &KeyNew) -> Result<(), Failure> {
         }
         (Some(name), role) => format!("client {name} {} {}\n", role.unwrap_or(Role::Write), secret.digits()),
     };
-    match &asked.file {
-        None => io::stdout().write_all(line.as_bytes()).map_err(|error| Failure::No(format!("not shown: {error}"))),
-        Some(path) => add(path, &line),
-    }
+    let Some(path) = &asked.file else {
+        return match out {
+            Output::Table => shown::print(line.as_bytes(), Kept::Gone),
+            Output::Json => out.value("line", line.trim_end().into()),
+        };
+    };
+    add(path, &line)?;
+    out.done(vec![("file", path.display().to_string().into())])
 }
 
 /// Adds a line to a key file, which has to be one afterwards too.

@@ -1,0 +1,147 @@
+//! A group over a store that has seen something: what it goes by, and what it gives up.
+
+use super::*;
+
+/// So many slots that order nothing, and the view that they were sequenced in.
+fn empty_slots(n: u64) -> (Ballot, Vec<SlotRecord>) {
+    let view = Ballot { number: 1, proposer: Some(m(2)), store: StoreId([2; 16]) };
+    let mut digest = content::genesis(ClusterId([7; 16]));
+    let next = |n| {
+        let content = content::begin([].into_iter(), 0).into_bytes();
+        digest = content::chain(digest, Slot(n), view, SlotClock(n), &content);
+        SlotRecord { slot: Slot(n), view, clock: SlotClock(n), digest, content }
+    };
+    (view, (1..=n).map(next).collect())
+}
+
+fn first_of_three() -> Options {
+    Options {
+        me: m(1),
+        cluster: ClusterId([7; 16]),
+        founding: set(&[1, 2, 3]),
+        order: Order::Rotating,
+        log_keep: 100,
+        rules: 1,
+        timing: Timing::default(),
+    }
+}
+
+/// It had got a snapshot and a slot behind it when it was restarted: it asks for the next one, and applies each
+/// once.
+#[test]
+fn a_hollow_store_goes_on_where_its_rebuilding_was() {
+    let (view, log) = empty_slots(9);
+    let snapshot = Snapshot { slot: Slot(3), digest: log[2].digest, ..Snapshot::default() };
+    let opened = Opened {
+        store: StoreId([1; 16]),
+        promise: view,
+        snapshot: Some(snapshot.clone()),
+        delivered: log[3..5].to_vec(),
+        tail: log[7..].to_vec(),
+        condition: Condition::Hollow { base: Slot(7), digest: log[6].digest },
+        ..Opened::default()
+    };
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    assert_eq!(group.complete_to(), Slot(5));
+    assert!(!group.may_adopt(&snapshot), "it is here");
+    let applied: Vec<Slot> = core::iter::from_fn(|| group.deliver()).map(|delivery| delivery.record.slot).collect();
+    assert_eq!(applied, [Slot(4), Slot(5)], "the machine was restored at 3");
+    assert!(!group.is_whole());
+}
+
+/// A replica that came back with slots that others may count on, not knowing that they are committed, is
+/// offered a snapshot of some of them: it learns that so much is committed, and gives up nothing (RULES S9).
+#[test]
+fn a_snapshot_takes_nothing_from_a_log_that_holds_more() {
+    let (view, tail) = empty_slots(5);
+    let covered = Snapshot { slot: Slot(3), digest: tail[2].digest, ..Snapshot::default() };
+    let opened = Opened { store: StoreId([1; 16]), promise: view, tail, ..Opened::default() };
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    assert!(group.may_adopt(&covered) && group.confirm(&covered));
+    assert_eq!((group.log().committed(), group.log().end()), (Slot(3), Slot(5)));
+    let other = Snapshot { slot: Slot(4), digest: Digest(1), ..Snapshot::default() };
+    assert!(group.may_adopt(&other) && !group.confirm(&other), "another history is not confirmed");
+    assert!(!group.may_adopt(&covered), "what is committed is not taken back");
+}
+
+/// Everyone is heard, just now.
+struct Near(Time);
+
+impl Mesh for Near {
+    fn heard_at(&self, _: MemberId) -> Option<Time> {
+        Some(self.0)
+    }
+    fn gap_since(&self, _: MemberId) -> Option<Time> {
+        None
+    }
+    fn full_size_at(&self, _: MemberId) -> Option<Time> {
+        Some(self.0)
+    }
+}
+
+/// The notes that a group sends when it is called at this time.
+fn notes(group: &mut Group, now: Time) -> Vec<(MemberSet, Message)> {
+    group.tick(now, &Near(now));
+    let outputs = core::iter::from_fn(|| group.poll());
+    outputs
+        .filter_map(|output| if let Output::Note { to, message, .. } = output { Some((to, message)) } else { None })
+        .collect()
+}
+
+/// What a heartbeat of this group says.
+fn heartbeat(group: &mut Group) -> message::Heartbeat {
+    let said = notes(group, Time(1)).into_iter().map(|(_, message)| message);
+    let mut said =
+        said.filter_map(|note| if let Message::Heartbeat(heartbeat) = note { Some(heartbeat) } else { None });
+    said.next().expect("it says that it is there")
+}
+
+/// The slots that gave a store its seat, and took it, are behind a snapshot: it still says that it has had one,
+/// so that the others tell it that it has none (RULES S5, L13).
+#[test]
+fn a_removed_member_knows_that_it_had_a_seat() {
+    let (view, _) = empty_slots(1);
+    let configuration = |number, members: &[u8]| {
+        let seat = |n: &u8| crate::ids::Seat { member: m(*n), store: Some(StoreId([*n; 16])) };
+        Configuration { number, seats: members.iter().map(seat).collect() }
+    };
+    let snapshot = Snapshot { slot: Slot(50), configuration: configuration(4, &[2, 3]), ..Snapshot::default() };
+    let opened = Opened { store: StoreId([1; 16]), promise: view, snapshot: Some(snapshot), ..Opened::default() };
+    let open = |opened| Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    let mut stranger = open(opened.clone());
+    assert!(!heartbeat(&mut stranger).seated, "perhaps it was only proposed");
+    let mut member = open(Opened { configuration: Some(configuration(1, &[1, 2, 3])), ..opened });
+    assert!(heartbeat(&mut member).seated && !member.votes());
+}
+
+/// What is lost of an archive was applied once, in a cluster that had begun (RULES S12).
+#[test]
+fn a_hollow_store_founds_no_cluster() {
+    let store = StoreId([1; 16]);
+    let open = |condition| {
+        let opened = Opened { store, condition, ..Opened::default() };
+        Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened)
+    };
+    assert!(open(Condition::Whole).votes());
+    assert!(!open(Condition::Forgetful).votes());
+    assert!(!open(Condition::Hollow { base: Slot(7), digest: Digest(7) }).votes());
+}
+
+/// Of two who are ahead the further one is asked, unless the last snapshot from there was not what it was said
+/// to be.
+#[test]
+fn who_has_sent_a_wrong_snapshot_is_asked_last() {
+    for (distrusted, asked) in [(MemberSet::EMPTY, set(&[2])), (set(&[2]), set(&[3])), (set(&[2, 3]), set(&[2]))] {
+        let opened = Opened { store: StoreId([1; 16]), ..Opened::default() };
+        let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+        group.distrust(distrusted);
+        notes(&mut group, Time(1));
+        for (member, committed) in [(2, 10), (3, 9)] {
+            let ahead = message::Heartbeat { whole: true, committed: Slot(committed), ..message::Heartbeat::default() };
+            group.message(Time(1), m(member), Message::Heartbeat(ahead));
+        }
+        let said = notes(&mut group, Time(2));
+        let wanted = said.iter().filter(|(_, note)| matches!(note, Message::WantLog(_))).map(|(to, _)| *to);
+        assert_eq!(wanted.collect::<Vec<_>>(), [asked]);
+    }
+}

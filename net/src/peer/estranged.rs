@@ -1,0 +1,198 @@
+//! Members that speak and can't be opened: they have another key, or are of another cluster, and without a word
+//! about it both sides would see nothing but silence.
+//!
+//! ```text
+//!  heard ── refused at its address ──▶ refused since ── nothing opened for a while ──▶ estranged: said, and again
+//!    ▲                                      │                                            after a longer while
+//!    └────────────── opened ────────────────┴────────────────────────────────────────────────┘
+//! ```
+//! An address can be forged, so this is for telling a person, and nothing hangs on it.
+
+use super::Refused;
+use ftq_core::ids::MemberId;
+use ftq_core::time::{Span, Time};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// For so long a member may change its key or be started anew before it is said to be estranged.
+const AFTER: Span = Span::secs(3);
+
+/// It is said again after this, for who reads the end of a log only.
+const AGAIN: Span = Span::secs(600);
+
+/// The others, as far as they can be opened.
+#[derive(Debug)]
+pub struct Estranged {
+    peers: Vec<Peer>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    member: MemberId,
+    address: SocketAddr,
+    refused: Option<Since>,
+}
+
+#[derive(Debug)]
+struct Since {
+    first_at: Time,
+    tell_at: Time,
+    why: Refused,
+    due: bool,
+}
+
+/// A member that can't be heard, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estrangement {
+    /// The member that has this address.
+    pub member: MemberId,
+    /// The address.
+    pub address: SocketAddr,
+    /// What was wrong with the last that came from there.
+    pub why: Refused,
+}
+
+impl Estranged {
+    /// Nothing is known yet of those who have these addresses.
+    pub fn new(peers: impl IntoIterator<Item = (MemberId, SocketAddr)>) -> Estranged {
+        let peers = peers.into_iter().map(|(member, address)| Peer { member, address, refused: None });
+        Estranged { peers: peers.collect() }
+    }
+
+    /// Something of this member was opened.
+    pub fn opened(&mut self, member: MemberId) {
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.member == member) {
+            peer.refused = None;
+        }
+    }
+
+    /// Something from this address was not opened.
+    pub fn refused(&mut self, now: Time, from: SocketAddr, why: Refused) {
+        let Some(peer) = self.peers.iter_mut().find(|peer| is_same(peer.address, from)) else { return };
+        let fresh = Since { first_at: now, tell_at: now + AFTER, why, due: false };
+        let since = peer.refused.get_or_insert(fresh);
+        since.why = why;
+        if now >= since.tell_at {
+            since.tell_at = now + AGAIN;
+            since.due = true;
+        }
+    }
+
+    /// What there is to say now.
+    pub fn poll(&mut self) -> Option<Estrangement> {
+        self.peers.iter_mut().find_map(|peer| {
+            let since = peer.refused.as_mut().filter(|since| since.due)?;
+            since.due = false;
+            Some(Estrangement { member: peer.member, address: peer.address, why: since.why })
+        })
+    }
+
+    /// Who can't be heard now.
+    pub fn iter(&self, now: Time) -> impl Iterator<Item = Estrangement> + '_ {
+        self.peers.iter().filter_map(move |peer| {
+            let since = peer.refused.as_ref().filter(|since| now.since(since.first_at) >= AFTER)?;
+            Some(Estrangement { member: peer.member, address: peer.address, why: since.why })
+        })
+    }
+}
+
+/// The same address, in whichever notation.
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port() && one.ip().to_canonical() == other.ip().to_canonical()
+}
+
+impl fmt::Display for Estrangement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Estrangement { member, address, why } = self;
+        write!(f, "member {member} can't be heard, for what comes from {address} is ")?;
+        f.write_str(match why {
+            Refused::Short => "nothing that a replica says: does another program have that address?",
+            Refused::OtherKey => {
+                "sealed with a key that is not in the key file here: give both the same file, or follow the steps for \
+                 changing a key"
+            }
+            Refused::OtherCluster => {
+                "of another cluster: `cluster` is not the same in both configurations, or only one of the two was \
+                 started anew, or both with different codes (the line `anew` of the file `identity` of each store)"
+            }
+            Refused::NotAuthentic => "forged, or damaged on its way",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Time {
+        Time(ms * 1_000)
+    }
+
+    fn estranged() -> (Estranged, MemberId, SocketAddr) {
+        let (member, address) = (MemberId::new(2).unwrap(), "192.0.2.2:7411".parse().unwrap());
+        (Estranged::new([(member, address)]), member, address)
+    }
+
+    /// What was said, and when, if something is refused each 50 ms.
+    fn said(estranged: &mut Estranged, from: SocketAddr, ms: std::ops::Range<u64>) -> Vec<(u64, Refused)> {
+        let mut said = Vec::new();
+        for ms in ms.step_by(50) {
+            estranged.refused(at(ms), from, Refused::OtherKey);
+            said.extend(estranged.poll().map(|estrangement| (ms, estrangement.why)));
+        }
+        said
+    }
+
+    #[test]
+    fn it_is_said_after_a_while_and_again_after_a_longer_one() {
+        let (mut estranged, member, address) = estranged();
+        assert_eq!(said(&mut estranged, address, 0..3_000), []);
+        assert_eq!(estranged.iter(at(2_999)).count(), 0);
+        let times = said(&mut estranged, address, 3_000..1_400_000);
+        assert_eq!(times, [3_000, 603_000, 1_203_000].map(|ms| (ms, Refused::OtherKey)));
+        let now = at(1_400_000);
+        let expected = Estrangement { member, address, why: Refused::OtherKey };
+        assert_eq!(estranged.iter(now).collect::<Vec<_>>(), [expected]);
+        estranged.opened(member);
+        assert_eq!(estranged.iter(now).count(), 0);
+    }
+
+    #[test]
+    fn who_is_heard_in_between_is_not_estranged() {
+        let (mut estranged, member, address) = estranged();
+        for second in 0..20 {
+            assert_eq!(said(&mut estranged, address, second * 1_000..second * 1_000 + 1_000), []);
+            estranged.opened(member);
+        }
+    }
+
+    #[test]
+    fn strangers_are_nobody() {
+        let (mut estranged, ..) = estranged();
+        let elsewhere = "192.0.2.3:7411".parse().unwrap();
+        assert_eq!(said(&mut estranged, elsewhere, 0..20_000), []);
+    }
+
+    #[test]
+    fn the_notation_of_an_address_does_not_matter() {
+        let (mut estranged, ..) = estranged();
+        let mapped = "[::ffff:192.0.2.2]:7411".parse().unwrap();
+        assert_eq!(said(&mut estranged, mapped, 0..4_000).len(), 1);
+    }
+
+    #[test]
+    fn a_line_names_the_member_and_the_likely_cause() {
+        let (_, member, address) = estranged();
+        let line = |why| Estrangement { member, address, why }.to_string();
+        let begin = "member 2 can't be heard, for what comes from 192.0.2.2:7411 is ";
+        let causes = [
+            (Refused::OtherKey, "key file"),
+            (Refused::OtherCluster, "started anew"),
+            (Refused::Short, "another program"),
+            (Refused::NotAuthentic, "forged"),
+        ];
+        for (why, cause) in causes {
+            assert!(line(why).starts_with(begin) && line(why).contains(cause), "{}", line(why));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# The service on a machine with a real systemd: installed, started, restarted, killed, hung, rebooted, taken away and
+# installed again, with clients at work all the time. Exit code 0: nothing was lost or done twice.
+#
+# As root: tests/systemd/run.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+if [ -z "${FTQ_BED:-}" ]; then
+    cargo build --quiet --locked --bin ftqd --bin ftqctl --bin ftq-process
+    export FTQ_PROGRAMS=${CARGO_TARGET_DIR:-target}/debug FTQ_BEDS=${CARGO_TARGET_DIR:-target}/systemd
+fi
+. tests/machines/notes.sh
+. tests/systemd/machine.sh
+
+# How long the manager may take to notice something and act: the watchdog's time, and to kill and to start.
+ACTS_S=90
+
+notes=$root/root/notes
+life=0
+
+bring() {
+    mkdir -p "$root/root/ftq" "$notes"
+    cp -r systemd docs "$root/root/ftq/"
+    cp "$FTQ_PROGRAMS"/{ftqd,ftqctl,ftq-process} "$root/root/ftq/"
+}
+
+work() {
+    life=$((life + 1))
+    rm -f "$notes/stop"
+    inside /root/ftq/ftq-process clients work --server 127.0.0.1:7410 --name "1-$life" /root/notes \
+        >>"$bed/clients.log" 2>&1 &
+    clients=$!
+}
+
+rest() {
+    touch "$notes/stop"
+    wait "$clients" || fail "the clients ended with an error: $(tail -n 3 "$bed/clients.log")"
+    rm "$notes/stop"
+}
+
+# property NAME: what the manager says of the service
+property() {
+    inside systemctl show ftqd --property "$1" --value
+}
+
+# Waits until the manager has started the service again, so many times in all.
+start() {
+    inside systemctl --quiet enable --now ftqd || fail "it does not start: $(state)"
+}
+
+state() {
+    inside systemctl status --no-pager --lines 20 ftqd 2>&1 || true
+}
+
+started_again() {
+    local deadline=$((SECONDS + ACTS_S))
+    until [ "$(property NRestarts)" -ge "$1" ] && [ "$(property ActiveState)" = active ]; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "it was not started again: $(state)"
+        sleep 0.2
+    done
+}
+
+said() {
+    inside journalctl --unit ftqd --boot --output cat --no-pager | grep -q "$1" || fail "nobody has said \"$1\""
+}
+
+boot
+told "the machine is on"
+
+bring
+inside /root/ftq/systemd/install.sh /root/ftq >/dev/null
+[ "$(property ActiveState)" = inactive ] || fail "installing it has started it"
+start
+[ "$(inside stat -c %U:%a /var/lib/ftq/local-1)" = ftq:700 ] || fail "the data can be seen by others"
+told "it is installed and runs: $(property StatusText)"
+work
+go_on 1
+
+inside systemctl restart ftqd
+[ "$(property Result)" = success ] || fail "it was stopped with $(property Result)"
+go_on 1
+told "it was restarted"
+
+inside systemctl kill --signal KILL ftqd
+started_again 1
+go_on 1
+told "it was killed, and started again"
+
+inside systemctl kill --signal STOP ftqd
+started_again 2
+said "Watchdog timeout"
+go_on 1
+told "it hung, and the watchdog has bitten"
+
+freeze
+until inside journalctl --unit ftqd --boot --output cat --no-pager | grep -c "Watchdog timeout" | grep -q 2; do
+    [ "$SECONDS" -lt 200 ] || fail "a disk that hangs is not noticed"
+    sleep 0.5
+done
+said "the disk hangs"
+thaw
+started_again 3
+go_on 1
+told "its disk hung, and the watchdog has bitten"
+
+rest
+restart_machine
+work
+go_on 1
+told "the machine was rebooted"
+
+crash
+boot
+work
+go_on 1
+told "the machine crashed, and came up again"
+
+inside /root/ftq/systemd/uninstall.sh >/dev/null
+[ "$(property LoadState)" = not-found ] || fail "the unit is still there"
+inside /root/ftq/systemd/install.sh /root/ftq >/dev/null
+start
+go_on 1
+told "it was taken away and installed again"
+
+rest
+inside /root/ftq/ftq-process clients tally --server 127.0.0.1:7410 /root/notes
