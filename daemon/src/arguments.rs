@@ -1,6 +1,10 @@
 //! What may stand on the command line.
 
+use crate::config::{self, Told, level};
+use crate::ending::Ending;
 use argh::FromArgs;
+use log::LevelFilter;
+use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,13 +13,33 @@ use std::process::ExitCode;
 /// with its data in $STATE_DIRECTORY, else $XDG_STATE_HOME/ftq, else ~/.local/state/ftq.
 #[derive(Debug, FromArgs)]
 pub(crate) struct Arguments {
-    /// configuration file (TOML)
+    /// configuration file (TOML), instead of /etc/ftq/ftqd.toml; or $FTQD_CONFIG
     #[argh(option, arg_name = "file")]
     pub(crate) config: Option<PathBuf>,
 
-    /// say what the configuration comes to, and exit
+    /// say what the configuration comes to, or all that is wrong with it, and exit
     #[argh(switch)]
     pub(crate) check_config: bool,
+
+    /// print the configuration as a file with each key explained, and exit
+    #[argh(switch)]
+    pub(crate) print_config: bool,
+
+    /// which of the members this is, whatever the file says; or $FTQD_ME
+    #[argh(option, arg_name = "id")]
+    pub(crate) me: Option<u8>,
+
+    /// where the store is, whatever the file says; or $FTQD_DATA_DIR
+    #[argh(option, arg_name = "dir")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// the file with the keys, whatever the configuration says; or $FTQD_KEY_FILE
+    #[argh(option, arg_name = "file")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// which lines are written to the log: error, warn, info, debug, trace or off; or $FTQD_LOG
+    #[argh(option, arg_name = "level", from_str_fn(level))]
+    pub(crate) log: Option<LevelFilter>,
 
     /// print the version, and exit
     #[argh(switch)]
@@ -58,6 +82,11 @@ pub(crate) struct StartAnew {
     pub(crate) code: Option<[u8; 16]>,
 }
 
+/// A variable of the environment that is set to something.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// 32 hexadecimal digits.
 fn code(text: &str) -> Result<[u8; 16], String> {
     let number = (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok()).flatten();
@@ -74,6 +103,28 @@ pub(crate) enum Early {
 }
 
 impl Arguments {
+    /// The configuration file, if one is named or is in the usual place.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        let named = self.config.clone().or_else(|| variable("FTQD_CONFIG").map(PathBuf::from));
+        named.or_else(|| Some(PathBuf::from(config::FILE)).filter(|usual| usual.exists()))
+    }
+
+    /// What counts for more than that file.
+    pub(crate) fn told(&self) -> Result<Told, Ending> {
+        let number = |text: String| {
+            text.parse().map_err(|_| Ending::Config(format!("$FTQD_ME is {text:?}: the number of a member is 1 to 63")))
+        };
+        let filter =
+            |text: String| level(&text).map_err(|what| Ending::Config(format!("$FTQD_LOG is {text:?}: {what}")));
+        let or = |flag: &Option<PathBuf>, name| flag.clone().or_else(|| variable(name).map(PathBuf::from));
+        Ok(Told {
+            me: self.me.map_or_else(|| variable("FTQD_ME").map(number).transpose(), |me| Ok(Some(me)))?,
+            data_dir: or(&self.data_dir, "FTQD_DATA_DIR"),
+            key_file: or(&self.key_file, "FTQD_KEY_FILE"),
+            log: self.log.map_or_else(|| variable("FTQD_LOG").map(filter).transpose(), |log| Ok(Some(log)))?,
+        })
+    }
+
     /// Reads a command line, without the program's name.
     pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Arguments, Early> {
         let texts = arguments.map(OsString::into_string).collect::<Result<Vec<String>, OsString>>();

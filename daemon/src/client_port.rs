@@ -12,7 +12,7 @@ use ftq_core::time::Time;
 use ftq_net::CLIENT_DATAGRAM_LOOPBACK;
 use ftq_net::client::{Options, Port};
 use ftq_net::keys::Keys;
-use ftq_net::socket::Socket;
+use ftq_net::socket::{Counters, Socket};
 use std::task::{Context, Poll};
 
 /// The port for clients.
@@ -31,7 +31,7 @@ impl ClientPort {
             datagram_loopback: CLIENT_DATAGRAM_LOOPBACK,
         };
         Ok(ClientPort {
-            socket: socket::bind("clients", config.client)?,
+            socket: socket::bind("clients", &config.client)?,
             port: Port::new(&keys.clients, options, random),
             tally: Tally::new("clients"),
         })
@@ -64,6 +64,21 @@ impl ClientPort {
         self.socket.flush();
         let refused = self.port.counts().filter(|(name, _)| name.starts_with("refused"));
         self.tally.tell(now, refused.chain(self.socket.counters().misfits()));
+    }
+
+    /// What the port has counted.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.port.counts()
+    }
+
+    /// What the socket has counted.
+    pub(crate) fn socket_counts(&self) -> Counters {
+        self.socket.counters()
+    }
+
+    /// With how many clients elsewhere there is a channel.
+    pub(crate) fn channels(&self) -> usize {
+        self.port.channels()
     }
 
     /// When to flush at the latest.

@@ -1,27 +1,24 @@
 //! Why the daemon ends, each with an exit code of its own and what to do next.
 
+use crate::config::Address;
+use ftq_core::ids::MemberSet;
+use ftq_core::replica::Order;
 use ftq_storage::disk::OpenError;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why the daemon ended.
 #[derive(Debug)]
 pub enum Ending {
-    /// The configuration can't be used. Nothing was started.
-    Config {
-        /// The file; none if there was none to read.
-        file: Option<PathBuf>,
-        /// What is wrong with it.
-        what: String,
-    },
+    /// The configuration can't be used: all that is wrong with it, a line each. Nothing was started.
+    Config(String),
     /// An address can't be had. Nothing was started.
     Address {
         /// Whose port it is.
         port: &'static str,
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// What the system said.
         error: io::Error,
     },
@@ -48,10 +45,22 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Most others were told another order.
+    pub(crate) fn disordered(mine: Order, others: MemberSet) -> Ending {
+        let (mine, theirs) = match mine {
+            Order::Rotating => ("rotating", "fixed"),
+            Order::Fixed => ("fixed", "rotating"),
+        };
+        Ending::Config(format!(
+            "order is \"{mine}\" here and \"{theirs}\" at {others}: it has to be the same for all members. To change it stop all, \
+             and start them with the other"
+        ))
+    }
+
     /// The exit code; the numbers are those of `sysexits.h`.
     pub fn code(&self) -> u8 {
         match self {
-            Ending::Config { .. } => 78,
+            Ending::Config(_) => 78,
             Ending::Address { .. } => 69,
             Ending::Store(_) => 74,
             Ending::Wrong { .. } => 65,
@@ -64,8 +73,7 @@ impl Ending {
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ending::Config { file: Some(file), what } => write!(f, "{}: {what}", file.display()),
-            Ending::Config { file: None, what } => write!(f, "{what}"),
+            Ending::Config(what) => f.write_str(what),
             Ending::Address { port, address, error } => {
                 write!(f, "can't have {address} for {port}: {error} (is another ftqd running?)")
             }

@@ -1,6 +1,6 @@
 //! The first lines that a person sees: what runs, where its data is, and what to try.
 
-use crate::config::{CLIENT_PORT, Config};
+use crate::config::{Address, CLIENT_PORT, Config};
 use ftq_core::store::Condition;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -55,8 +55,8 @@ pub(crate) fn loss(condition: Condition, config: &Config) -> Option<String> {
 }
 
 /// What to try, as one line to copy.
-pub(crate) fn invitation(client: SocketAddr) -> String {
+pub(crate) fn invitation(client: &Address) -> String {
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, CLIENT_PORT));
-    let ctl = if client == usual { "ftqctl".to_owned() } else { format!("ftqctl --server {client}") };
+    let ctl = if *client == Address::Number(usual) { "ftqctl".to_owned() } else { format!("ftqctl --server {client}") };
     format!("  try      {ctl} create hello && {ctl} push hello world && {ctl} pop hello")
 }

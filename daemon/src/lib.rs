@@ -10,21 +10,32 @@
 //! Nothing on the loop waits for a disk or for a socket.
 
 mod arguments;
+mod board;
 mod client_port;
+mod closing;
 pub mod config;
 mod ending;
 mod greeting;
+mod http;
+mod lines;
+mod manager;
+mod metrics;
+mod names;
 mod offline;
+mod orders;
 mod peer_port;
 mod service;
 mod socket;
+mod standing;
 mod story;
 mod tally;
-#[cfg(test)]
-mod tests;
+mod version;
 
 use arguments::{Arguments, Command};
+use board::Board;
 pub use ending::Ending;
+use manager::Manager;
+use service::Service;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -38,9 +49,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Runs a replica until it ends, and says why it did.
 fn run(arguments: &Arguments) -> ExitCode {
-    let lines = env_logger::Env::default().default_filter_or("info,sled=warn");
-    // A second logger in one process is refused; the first one serves.
-    let _ = env_logger::Builder::from_env(lines).format_target(false).try_init();
+    lines::set(log::LevelFilter::Info);
     match start(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(ending) => {
@@ -52,7 +61,7 @@ fn run(arguments: &Arguments) -> ExitCode {
 
 fn start(arguments: &Arguments) -> Result<(), Ending> {
     if arguments.version {
-        println!("ftqd {}", env!("CARGO_PKG_VERSION"));
+        println!("{}", version::text());
         return Ok(());
     }
     if let Some(command) = &arguments.command {
@@ -61,18 +70,34 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
             Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
         };
     }
-    let config = match &arguments.config {
-        Some(path) => config::Config::read(path)?,
-        None => config::Config::alone()?,
+    let told = arguments.told()?;
+    let config = match arguments.file() {
+        Some(path) => config::Config::read(&path, &told)?,
+        None => config::Config::alone(&told)?,
     };
+    lines::set(config.log);
+    if arguments.print_config {
+        print!("{}", config.print());
+        return Ok(());
+    }
     let keys = config.keys()?;
     if arguments.check_config {
         println!("{}", greeting::summary(&config));
         return Ok(());
     }
+    let orders = orders::listen(1)?;
+    let [orders] = orders.as_slice() else { return Ok(()) };
+    let mut manager = Manager::of_environment();
+    let board = Board::default();
+    if let Some(address) = &config.http {
+        http::serve(address, board.clone())?;
+    }
     loop {
-        let ending = service::Service::open(&config, &keys)?.serve();
-        let Ending::Older = ending else { return Err(ending) };
+        let ending = match Service::open(&config, &keys, orders.clone(), board.clone())?.serve(&mut manager) {
+            Ok(()) => return Ok(()),
+            Err(Ending::Older) => Ending::Older,
+            Err(ending) => return Err(ending),
+        };
         log::error!("{ending}. It goes on as a learner until the others admit it again");
         ftq_storage::disk::distrust_journal(&config.data_dir)?;
     }

@@ -13,8 +13,8 @@ use ftq_core::link::PacketName;
 use ftq_core::time::Time;
 use ftq_net::keys::Keys;
 use ftq_net::peer::{Estranged, Opener, Seal};
-use ftq_net::socket::{Path, Socket};
-use std::net::SocketAddr;
+use ftq_net::socket::{Counters, Path, Socket};
+use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
 
 /// The port for peers.
@@ -26,8 +26,9 @@ pub(crate) struct PeerPort {
     seal: Option<Seal>,
     opener: Opener,
     estranged: Estranged,
-    /// The others and their addresses: few enough to look through.
+    /// The others whose address is known: few enough to look through.
     peers: Vec<(MemberId, SocketAddr)>,
+    from: IpAddr,
     datagram: Vec<u8>,
     tally: Tally,
 }
@@ -35,20 +36,22 @@ pub(crate) struct PeerPort {
 impl PeerPort {
     /// Takes this member's address.
     pub(crate) fn open(config: &Config, cluster: ClusterId, keys: &Keys, boot: BootId) -> Result<PeerPort, Ending> {
-        let (mine, others): (Vec<_>, Vec<_>) = config.members.iter().partition(|(id, _)| **id == config.me);
-        let Some((_, address)) = mine.first() else {
-            return Err(Ending::Config { file: None, what: format!("{} is none of the members", config.me) });
+        let socket = socket::bind("peers", &config.peer)?;
+        let from = socket.local_addr().map_err(|error| Ending::System { doing: "ask for an own address", error })?.ip();
+        let group = match config.multicast {
+            Some(group) => Some((group.into(), socket::hear_group(group, from)?)),
+            None => None,
         };
+        let others = config.members.iter().filter(|(id, _)| **id != config.me);
+        let peers: Vec<_> = others.filter_map(|(id, address)| Some((*id, address.number()?))).collect();
         Ok(PeerPort {
-            socket: socket::bind("peers", **address)?,
-            group: match config.multicast {
-                Some(group) => Some((group.into(), socket::hear_group(group, **address)?)),
-                None => None,
-            },
+            group,
             seal: keys.cluster.first().map(|secret| Seal::new(secret, cluster, config.me, boot)),
             opener: Opener::new(&keys.cluster, cluster),
-            estranged: Estranged::new(others.iter().map(|(id, address)| (**id, **address))),
-            peers: others.into_iter().map(|(id, address)| (*id, *address)).collect(),
+            estranged: Estranged::new(peers.clone()),
+            peers,
+            from,
+            socket,
             datagram: Vec::new(),
             tally: Tally::new("peers"),
         })
@@ -89,6 +92,28 @@ impl PeerPort {
         }
         let receivers = self.peers.iter().filter(|(member, _)| to.contains(*member)).map(|(_, address)| *address);
         self.socket.send_to_all(&self.datagram, receivers);
+    }
+
+    /// Another member's name means this from now on.
+    pub(crate) fn locate(&mut self, member: MemberId, means: SocketAddr) {
+        self.peers.retain(|(id, _)| *id != member);
+        self.peers.push((member, means));
+        self.estranged = Estranged::new(self.peers.clone());
+    }
+
+    /// The own address that others see.
+    pub(crate) fn from(&self) -> IpAddr {
+        self.from
+    }
+
+    /// What was opened, and refused.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.opener.counts()
+    }
+
+    /// What the socket has counted.
+    pub(crate) fn socket_counts(&self) -> Counters {
+        self.socket.counters()
     }
 
     /// Hands everything to the system, and writes down what was refused, now and then.

@@ -5,21 +5,29 @@
 //!
 //! | priority | what | why in this place |
 //! | --- | --- | --- |
+//! | 0 | orders of the operator | few, and not to be kept waiting |
 //! | 1 | reports of the store | they free what others wait for, and there are only as many as there were jobs |
 //! | 2 | datagrams of peers | the others' progress hangs on them, and link bounds how many are under way |
 //! | 3 | datagrams of clients | new work comes last: under load it waits in the socket, then it is lost and sent again |
 //! | 4 | time | every turn, when it is due |
 
+use crate::board::{Board, Check};
 use crate::client_port::ClientPort;
-use crate::config::Config;
+use crate::closing;
+use crate::config::{Address, Config};
 use crate::ending::Ending;
 use crate::greeting;
+use crate::manager::Manager;
+use crate::metrics::{self, Meter, Seen};
+use crate::names::Names;
+use crate::orders::Order;
 use crate::peer_port::PeerPort;
+use crate::standing::Standing;
 use crate::story::Story;
-use ftq_core::ids::BootId;
+use ftq_core::ids::{BootId, MemberId};
 use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Event, Input, Options, Output, Replica};
-use ftq_core::time::Time;
+use ftq_core::time::{Span, Time};
 use ftq_net::clock::Clock;
 use ftq_net::keys::Keys;
 use ftq_net::peer::SEAL_BYTES;
@@ -29,7 +37,6 @@ use smol::Timer;
 use smol::channel::{self, Receiver};
 use smol::future;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
@@ -41,25 +48,51 @@ const CLIENTS_BUDGET: usize = 128;
 /// A snapshot is taken every so many slots: at start no more than these are replayed.
 const SNAPSHOT_EVERY: u64 = 10_000;
 
+/// How often the board is written anew: what is asked for is no older than that.
+const POST_EVERY: Span = Span::millis(500);
+
 /// One replica with all that it needs.
 pub(crate) struct Service {
+    me: MemberId,
     clock: Clock,
     replica: Replica<Queues>,
     store: DiskStore,
     woken: Receiver<()>,
+    orders: Receiver<Order>,
+    order: Option<Order>,
     peers: PeerPort,
+    names: Names,
     clients: ClientPort,
-    address: SocketAddr,
+    address: Address,
     story: Story,
+    meter: Meter,
+    board: Board,
+    post_at: Time,
     timer: Timer,
     /// When the timer goes off.
     armed: Time,
     greeted: bool,
+    end: End,
+}
+
+/// Whether it goes on.
+#[derive(Debug)]
+enum End {
+    /// Nobody wants it to stop.
+    None,
+    /// It was told to stop.
+    Asked,
+    /// Nothing is left to do for the replica.
+    Retired,
+    /// There is no time for anything more.
+    AtOnce,
+    /// It can't go on.
+    Failed(Ending),
 }
 
 impl Service {
     /// Takes the addresses and the store.
-    pub(crate) fn open(config: &Config, keys: &Keys) -> Result<Service, Ending> {
+    pub(crate) fn open(config: &Config, keys: &Keys, orders: Receiver<Order>, board: Board) -> Result<Service, Ending> {
         let clock = Clock::start();
         let mut random = [0; 56];
         getrandom::fill(&mut random)
@@ -72,15 +105,22 @@ impl Service {
         let wake = move || {
             let _ = wake.try_send(());
         };
-        let stored = disk::Options { cluster: Some(config.cluster_id()), ..disk::Options::default() };
-        let (store, opened) = DiskStore::open(&config.data_dir, &stored, wake)?;
+        let stored = disk::Options {
+            cluster: Some(config.cluster_id()),
+            journal_bytes: config.journal,
+            log_keep_bytes: config.log_keep,
+            low_bytes: config.disk_low,
+            ..disk::Options::default()
+        };
+        let (store, opened) = DiskStore::open(&config.data_dir, &stored, wake.clone())?;
         // Another one than the configured, once the operator has ordered to start anew.
         let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
         let peers = PeerPort::open(config, cluster, keys, boot)?;
+        let names = Names::ask(config, peers.from(), wake.clone())?;
         if let Some(warning) = greeting::loss(opened.condition, config) {
             log::error!("{warning}");
         }
-        println!("{}\n{}", greeting::summary(config), greeting::invitation(config.client));
+        println!("{}\n{}", greeting::summary(config), greeting::invitation(&config.client));
         let options = Options {
             me: config.me,
             cluster,
@@ -93,35 +133,75 @@ impl Service {
         let replica =
             Replica::new(clock.now(), options, boot, seed, opened, Queues::of_build(Rules::NEWEST, Limits::default()));
         Ok(Service {
+            me: config.me,
             clock,
             replica,
             store,
             woken,
+            orders,
+            order: None,
             peers,
+            names,
             clients,
-            address: config.client,
+            address: config.client.clone(),
             story: Story::new(config.me),
+            meter: Meter::new(),
+            board,
+            post_at: Time(0),
             timer: Timer::never(),
             armed: Time::NEVER,
             greeted: false,
+            end: End::None,
         })
     }
 
-    /// Serves until there is a reason to end.
-    pub(crate) fn serve(mut self) -> Ending {
+    /// Serves until there is a reason to end; that it was told to is a good one.
+    pub(crate) fn serve(mut self, manager: &mut Manager) -> Result<(), Ending> {
+        manager.ready();
         smol::block_on(async {
-            loop {
+            while matches!(self.end, End::None | End::Asked) {
+                self.take_orders(manager);
                 let more = self.take_reports() | self.take_peers() | self.take_clients();
                 self.replica.handle(self.clock.now(), Input::Tick);
-                if let Some(ending) = self.carry_out() {
-                    return ending;
-                }
+                self.carry_out();
                 self.greet();
-                if !more {
-                    self.sleep().await;
+                self.tell(manager);
+                self.post();
+                if !more && matches!(self.end, End::None | End::Asked) {
+                    self.sleep(manager).await;
                 }
             }
-        })
+        });
+        match self.end {
+            End::Failed(ending) => Err(ending),
+            End::AtOnce => {
+                log::warn!("told to stop again: stops at once");
+                // Dropping it would wait for the disk.
+                std::mem::forget(self.store);
+                Ok(())
+            }
+            End::None | End::Asked | End::Retired => {
+                closing::close(self.store, &self.orders);
+                log::info!("stopped");
+                Ok(())
+            }
+        }
+    }
+
+    /// Priority 0.
+    fn take_orders(&mut self, manager: &mut Manager) {
+        while let Some(order) = self.order.take().or_else(|| self.orders.try_recv().ok()) {
+            match order {
+                Order::Stop => {
+                    log::info!("told to stop: takes no more requests, and hands over");
+                    manager.stopping();
+                    self.end = End::Asked;
+                    self.replica.handle(self.clock.now(), Input::Retire);
+                }
+                Order::StopNow => self.end = End::AtOnce,
+                Order::Reload => log::warn!("told to read the configuration again: nothing of it can change yet"),
+            }
+        }
     }
 
     /// Priority 1. Whether there may be more.
@@ -139,6 +219,9 @@ impl Service {
 
     /// Priority 2. Whether there may be more.
     fn take_peers(&mut self) -> bool {
+        while let Some((member, means)) = self.names.found() {
+            self.peers.locate(member, means);
+        }
         for _ in 0..PEERS_BUDGET {
             let Some(received) = self.peers.receive(self.clock.now()) else { return false };
             if let Some((from, bytes)) = received {
@@ -153,33 +236,66 @@ impl Service {
         for _ in 0..CLIENTS_BUDGET {
             let Some(received) = self.clients.receive(self.clock.now()) else { return false };
             if let Some((client, message)) = received {
-                self.replica.handle(self.clock.now(), Input::Client { client, message });
+                let now = self.clock.now();
+                self.meter.asked(now, &message);
+                self.replica.handle(now, Input::Client { client, message });
             }
         }
         true
     }
 
     /// Does what the replica wants done.
-    fn carry_out(&mut self) -> Option<Ending> {
+    fn carry_out(&mut self) {
         let now = self.clock.now();
         while let Some(output) = self.replica.poll(now) {
             match output {
                 Output::Send { to, bytes } => self.peers.send(to, &bytes),
-                Output::Reply { client, message } => self.clients.send(now, client, &message),
+                Output::Reply { client, message } => {
+                    self.meter.answered(now, &message);
+                    self.clients.send(now, client, &message);
+                }
                 Output::Persist { id, job } => self.store.submit(id, job),
                 Output::Fetch { id, fetch } => self.store.fetch(id, fetch),
                 Output::Changed { id, outcome } => log::info!("change {} of the cluster: {outcome:?}", id.0),
-                Output::Event(Event::Older) => return Some(Ending::Older),
-                Output::Event(event) => {
-                    if let Some(why) = self.story.tell(&event) {
-                        return Some(Ending::Stopped(why));
-                    }
-                }
+                Output::Event(event) => self.take_note(&event),
             }
         }
         self.peers.flush(now);
         self.clients.flush(now);
-        None
+    }
+
+    /// Something has happened; the last words of the replica may still follow.
+    fn take_note(&mut self, event: &Event) {
+        self.story.tell(event);
+        self.meter.note(self.clock.now(), event);
+        match event {
+            // What follows it says less.
+            Event::Stopped { .. } if matches!(self.end, End::Failed(_)) => {}
+            Event::Older => self.end = End::Failed(Ending::Older),
+            Event::Stopped { why } => self.end = End::Failed(Ending::Stopped(why)),
+            Event::Disordered { members, mine, is_outnumbered: true } => {
+                self.end = End::Failed(Ending::disordered(*mine, *members));
+            }
+            Event::Retired { .. } => self.end = End::Retired,
+            Event::Sequenced { .. }
+            | Event::Appended { .. }
+            | Event::Applied { .. }
+            | Event::Restored { .. }
+            | Event::Promised { .. }
+            | Event::Suspects { .. }
+            | Event::Installed { .. }
+            | Event::Opened { .. }
+            | Event::Left { .. }
+            | Event::CaughtUp { .. }
+            | Event::NearlyFull(_)
+            | Event::Repeated
+            | Event::Refused { .. }
+            | Event::Configured { .. }
+            | Event::Removed { .. }
+            | Event::Retires { .. }
+            | Event::Disordered { .. }
+            | Event::Stranded => {}
+        }
     }
 
     /// Says once that clients are served.
@@ -190,18 +306,52 @@ impl Service {
         }
     }
 
+    /// Tells the service manager how it is.
+    fn tell(&mut self, manager: &mut Manager) {
+        let now = self.clock.now();
+        manager.tick(now, || Standing::of(self.replica.group(), self.me, now).to_string(), || self.store.vitals());
+    }
+
+    /// Pins up how it is, for whoever watches.
+    fn post(&mut self) {
+        self.meter.turned();
+        let now = self.clock.now();
+        if now < self.post_at {
+            return;
+        }
+        self.post_at = now + POST_EVERY;
+        let standing = Standing::of(self.replica.group(), self.me, now);
+        let Service { me, replica, store, peers, clients, meter, .. } = self;
+        let seen = Seen { now, me: *me, standing: &standing, replica, store, peers, clients, meter };
+        let stops = Check {
+            name: "staying",
+            holds: matches!(self.end, End::None),
+            details: if matches!(self.end, End::None) { "not told to stop" } else { "told to stop" }.to_owned(),
+        };
+        let checks = standing.checks().into_iter().chain([stops]).collect();
+        self.board.post(metrics::collect(&seen), checks);
+    }
+
     /// Until something comes in, or the replica wants to be called, or a little before that.
-    async fn sleep(&mut self) {
+    async fn sleep(&mut self, manager: &Manager) {
         let deadline = self.replica.deadline().map_or(Time::NEVER, |(at, _)| at);
-        let deadline = self.clients.deadline().map_or(deadline, |at| at.min(deadline));
+        let others = [self.clients.deadline(), manager.deadline(), Some(self.post_at)];
+        let deadline = others.into_iter().flatten().fold(deadline, Time::min);
         // An earlier call does no harm, and each setting of the timer costs the reactor a wake-up.
         if deadline < self.armed {
             self.armed = deadline;
             self.timer = self.clock.instant(deadline).map_or_else(Timer::never, Timer::at);
         }
         let mut woken = pin!(self.woken.recv());
+        let mut ordered = pin!(self.orders.recv());
         future::poll_fn(|context| {
+            // An order is taken in the next turn.
+            let order = ordered.as_mut().poll(context);
+            if let Poll::Ready(Ok(order)) = order {
+                self.order = Some(order);
+            }
             let ready = [
+                order.is_ready(),
                 // A store that has dropped its end has nothing to say any more.
                 woken.as_mut().poll(context).map(|end| end.is_ok()) == Poll::Ready(true),
                 self.peers.poll_readable(context).is_ready(),

@@ -1,21 +1,23 @@
 //! How both ports get their sockets.
 
+use crate::config::Address;
 use crate::ending::Ending;
 use ftq_net::socket::{BUFFER_BYTES, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 /// A bound socket. `port` names it in an error, and in a warning when the system keeps little for it.
-pub(crate) fn bind(port: &'static str, address: SocketAddr) -> Result<Socket, Ending> {
-    let socket = Socket::bind(address).map_err(|error| Ending::Address { port, address, error })?;
+pub(crate) fn bind(port: &'static str, address: &Address) -> Result<Socket, Ending> {
+    let refused = |error| Ending::Address { port, address: address.clone(), error };
+    let socket = Socket::bind(meaning(address).map_err(refused)?).map_err(refused)?;
     warn_if_small(port, &socket);
     Ok(socket)
 }
 
 /// A socket that hears what is sent to a group of peers, on the network of this member's own address.
-pub(crate) fn hear_group(group: SocketAddrV4, mine: SocketAddr) -> Result<Socket, Ending> {
-    let refused = |error| Ending::Address { port: "multicast", address: group.into(), error };
-    let IpAddr::V4(interface) = mine.ip() else { return Err(refused(io::ErrorKind::InvalidInput.into())) };
+pub(crate) fn hear_group(group: SocketAddrV4, mine: IpAddr) -> Result<Socket, Ending> {
+    let refused = |error| Ending::Address { port: "multicast", address: Address::Number(group.into()), error };
+    let IpAddr::V4(interface) = mine else { return Err(refused(io::ErrorKind::InvalidInput.into())) };
     let socket = Socket::hear_group(group, interface).map_err(refused)?;
     warn_if_small("multicast", &socket);
     Ok(socket)
@@ -30,4 +32,10 @@ fn warn_if_small(port: &str, socket: &Socket) {
              lost and sent again: `sysctl -w net.core.rmem_max={BUFFER_BYTES}` gives it what it asks for"
         );
     }
+}
+
+/// What an address means now. An own name is not waited for: whoever starts this daemon starts it again.
+pub(crate) fn meaning(address: &Address) -> io::Result<SocketAddr> {
+    let found = address.resolve().map_err(io::Error::other)?;
+    found.first().copied().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }

@@ -3,7 +3,7 @@
 //! A line for each slot is for tracing; what the network can bring about is for debugging.
 
 use ftq_core::ids::{MemberId, MemberSet};
-use ftq_core::replica::Event;
+use ftq_core::replica::{Event, Succession};
 
 /// Tells what happens to one replica.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ impl Story {
         Story { me, missing: MemberSet::EMPTY }
     }
 
-    /// Writes it down; why it was the last thing, if it was.
-    pub(crate) fn tell(&mut self, event: &Event) -> Option<&'static str> {
+    /// Writes it down.
+    pub(crate) fn tell(&mut self, event: &Event) {
         match event {
             Event::Sequenced { slot, requests, .. } => log::trace!("slot {slot}: ordered {requests} requests"),
             Event::Appended { slot, .. } => log::trace!("slot {slot}: complete"),
@@ -30,7 +30,7 @@ impl Story {
             Event::Suspects { missing } => {
                 if *missing != self.missing {
                     self.missing = *missing;
-                    log::info!("does not hear {}: asks for a new view", list(*missing));
+                    log::info!("does not hear {}: asks for a new view", missing);
                 }
             }
             Event::Installed { view, members, end, cut, .. } => {
@@ -38,7 +38,7 @@ impl Story {
                 let cut = if *cut == 0 { String::new() } else { format!(", {cut} slots of its own given up") };
                 let company = match members.without(self.me) {
                     MemberSet::EMPTY => "alone".to_owned(),
-                    others => format!("with {}", list(others)),
+                    others => format!("with {}", others),
                 };
                 log::info!("view {view:?}: {company}, from slot {} on{cut}", end.next());
             }
@@ -46,7 +46,7 @@ impl Story {
             Event::Left { view } => log::info!("left view {view:?}"),
             Event::CaughtUp { slots, upto } => log::debug!("caught up {slots} slots, to slot {upto}"),
             Event::Configured { configuration, members } => {
-                log::info!("the cluster is {}, by configuration {configuration}", list(*members));
+                log::info!("the cluster is {}, by configuration {configuration}", members);
             }
             Event::Removed { configuration } => {
                 log::error!(
@@ -57,17 +57,34 @@ impl Story {
             Event::Stranded => {
                 log::error!("what was applied is lost here and at all others: only an operator can start it anew");
             }
-            Event::NearlyFull(true) => log::warn!("the disk is nearly full: make room, or what is pushed will fill it"),
+            Event::Retires { member } => log::info!("member {member} stops, and hands over"),
+            Event::Retired { succession } => log::info!("{}", parting(*succession)),
+            Event::Disordered { members, mine, is_outnumbered } => {
+                // The ending says so.
+                if !is_outnumbered {
+                    log::error!(
+                        "{members} were told another order than {mine:?}: they can't be in a view with this replica"
+                    );
+                }
+            }
+            Event::NearlyFull(true) => {
+                log::warn!(
+                    "the disk is nearly full: nothing is pushed here any more until there is room; pops and acks go on"
+                );
+            }
             Event::NearlyFull(false) => log::info!("there is room on the disk again"),
             Event::Repeated => log::debug!("answered a request again"),
             Event::Refused { why } => log::debug!("refused: {why}"),
-            Event::Stopped { why } => return Some(why),
+            // The ending says so.
+            Event::Stopped { .. } => {}
         }
-        None
     }
 }
 
-fn list(members: MemberSet) -> String {
-    let members: Vec<String> = members.iter().map(|member| member.to_string()).collect();
-    members.join(", ")
+fn parting(succession: Succession) -> &'static str {
+    match succession {
+        Succession::HandedOver => "the others go on without this replica",
+        Succession::NoQuorum => "the others are no quorum without this replica: nothing is ordered until it is back",
+        Succession::Late => "the others have not gone on yet: they will when they miss this replica",
+    }
 }

@@ -241,6 +241,7 @@ fn encode_refusal(out: &mut Vec<u8>, refusal: Refusal) {
         }
         Refusal::TooLarge => array(out, 1, 3),
         Refusal::NotAllowed => array(out, 1, 4),
+        Refusal::DiskFull => array(out, 1, 5),
     }
 }
 
@@ -250,6 +251,7 @@ fn decode_refusal(fields: &mut Fields) -> Result<Refusal, Malformed> {
         (2, 2) => Ok(Refusal::Busy { after_ms: fields.int()? }),
         (3, 1) => Ok(Refusal::TooLarge),
         (4, 1) => Ok(Refusal::NotAllowed),
+        (5, 1) => Ok(Refusal::DiskFull),
         (kind, length) => Err(Malformed::Array { kind, length }),
     }
 }

@@ -11,7 +11,7 @@
 use crate::clock::LocalClock;
 use ftq_core::ids::{BootId, MemberId, StoreId};
 use ftq_core::machine::queues::{Limits, Queues, Rules};
-use ftq_core::replica::{Input, Options, Output, Replica};
+use ftq_core::replica::{Input, Options, Order, Output, Replica, Succession};
 use ftq_core::store::Opened;
 use ftq_core::time::{Span, Time};
 use ftq_storage::memory::{Disk, Faults, Memory};
@@ -83,6 +83,11 @@ pub struct Node {
     pub(crate) is_behind: bool,
     /// Since when its disk has not forgotten anything.
     pub(crate) disk_since: Time,
+    /// What order it is told, if not the cluster's; and whether it has said that most others were told another.
+    pub(crate) order: Option<Order>,
+    pub(crate) is_disordered: bool,
+    /// How it has retired, if that ended its last run.
+    pub(crate) retired: Option<Succession>,
     /// It has said that its store is older than what others have heard.
     pub(crate) is_older: bool,
     /// A copy of its disk that somebody may put back.
@@ -153,6 +158,9 @@ impl Node {
             forgotten: None,
             is_behind: false,
             disk_since: Time(0),
+            order: None,
+            is_disordered: false,
+            retired: None,
             is_older: false,
             copy: None,
             armed: None,
@@ -174,7 +182,7 @@ impl Node {
         self.boots += 1;
         self.inbox.clear();
         (self.busy, self.working_on, self.ticking, self.paused) = (false, 0, false, false);
-        (self.wake_at, self.armed) = (Time::NEVER, None);
+        (self.wake_at, self.armed, self.retired) = (Time::NEVER, None, None);
         Some(opened)
     }
 

@@ -239,7 +239,7 @@ impl Group {
         if !inside {
             return false;
         }
-        if self.view_is_over() {
+        if self.view_is_over() || (self.is_retiring() && question.missing.contains(self.options.me)) {
             return true;
         }
         if !question.missing.is_empty() {

@@ -5,6 +5,7 @@
 //! A peer that was dropped must hold out for longer each time before it is taken in again (RULES L4).
 
 use crate::ids::{BootId, MemberId, MemberSet, Slot};
+use crate::replica::Order;
 use crate::time::{Span, Time};
 use alloc::vec::Vec;
 
@@ -34,6 +35,8 @@ pub struct Peer {
     stuck_since: Option<Time>,
     laggard_until: Time,
     left_out_until: Time,
+    /// It has said that it stops, and has not started again.
+    retires: bool,
     drops: usize,
     dropped_at: Time,
 }
@@ -42,6 +45,7 @@ pub struct Peer {
 #[derive(Clone, Debug)]
 pub struct Detector {
     timing: Timing,
+    order: Order,
     /// How often a peer was dropped that is heard well here: two others don't hear each other, and
     /// which of them is dropped changes.
     quarrels: usize,
@@ -51,8 +55,8 @@ pub struct Detector {
 
 impl Detector {
     /// Nothing is known yet.
-    pub fn new(timing: Timing) -> Detector {
-        Detector { timing, quarrels: 0, quarrel_at: Time(0), peers: Vec::new() }
+    pub fn new(timing: Timing, order: Order) -> Detector {
+        Detector { timing, order, quarrels: 0, quarrel_at: Time(0), peers: Vec::new() }
     }
 
     /// Takes in what link knows now.
@@ -101,6 +105,7 @@ impl Detector {
             peer.drops = peer.drops.min(1);
             peer.left_out_until = Time(0);
             peer.laggard_until = Time(0);
+            peer.retires = false;
         }
     }
 
@@ -132,6 +137,11 @@ impl Detector {
         }
     }
 
+    /// A peer says that it stops; whether that is news.
+    pub fn retires(&mut self, member: MemberId) -> bool {
+        self.peer_mut(member).is_some_and(|peer| !core::mem::replace(&mut peer.retires, true))
+    }
+
     /// A peer was dropped from a view while it was running, or could not be taken into one.
     pub fn dropped(&mut self, now: Time, member: MemberId) {
         if self.is_fit(now, member) {
@@ -139,7 +149,8 @@ impl Detector {
             self.quarrel_at = now;
         }
         let quarrels = self.quarrels;
-        if let Some(peer) = self.peer_mut(member) {
+        // Who goes by itself is welcome when it comes back.
+        if let Some(peer) = self.peer_mut(member).filter(|peer| !peer.retires) {
             peer.drops = (peer.drops + 1).max(quarrels).min(HOLD.len() - 1);
             peer.dropped_at = now;
             peer.well_since = None;
@@ -175,6 +186,8 @@ impl Detector {
         self.peer(member).is_none_or(|peer| {
             Span::millis(peer.heartbeat.job_age_ms) > self.timing.failure
                 || now < peer.laggard_until
+                || peer.retires
+                || (peer.heartbeat_at.is_some() && peer.heartbeat.order != self.order)
                 || now < peer.left_out_until
         })
     }

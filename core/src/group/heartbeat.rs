@@ -1,10 +1,22 @@
 //! What a replica says of itself all the time, and what it takes from what others say of themselves.
 
 use crate::ids::{MemberId, MemberSet};
+use crate::replica::Event;
 use crate::time::{Span, Time};
 
 use super::message::{Heartbeat, Message};
 use super::{Group, Output};
+
+/// Where there is room on the disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Here, and on a quorum.
+    Enough,
+    /// On a quorum, and not here.
+    Elsewhere,
+    /// On too few.
+    Nowhere,
+}
 
 impl Group {
     /// Says that it is there when it is time to.
@@ -41,6 +53,8 @@ impl Group {
             slow: self.slow(now),
             snapshot: self.snapshot,
             state: self.state,
+            order: self.options.order,
+            nearly_full: self.is_nearly_full,
             rules: self.options.rules,
         };
         let to = self.peers();
@@ -57,12 +71,37 @@ impl Group {
         }
         self.hear_mark(from, heartbeat.store, heartbeat.shown, heartbeat.mark);
         self.detector.heartbeat(now, from, heartbeat, self.log.committed());
+        self.compare_order(now);
         self.tell_if_removed(now, from);
         self.compare_state(now);
     }
 
+    /// Who was told another order can't take part in a view with this replica; who is outnumbered by such is wrong.
+    fn compare_order(&mut self, now: Time) {
+        let differs = |m: &MemberId| self.detector.fresh(now, *m).is_some_and(|h| h.order != self.options.order);
+        let differing: MemberSet =
+            self.log.electorate().set().without(self.options.me).iter().filter(differs).collect();
+        if !differing.minus(self.differing).is_empty() {
+            let is_outnumbered = self.log.electorate().may_form_view(differing);
+            self.event(Event::Disordered { members: differing, mine: self.options.order, is_outnumbered });
+        }
+        self.differing = differing;
+    }
+
+    /// Whether the disks have room for what makes the state grow: this one's, and those of a quorum.
+    pub(crate) fn room(&self, now: Time) -> Room {
+        let is_full = |m: &MemberId| self.detector.fresh(now, *m).is_some_and(|h| h.nearly_full);
+        let others = self.view().set().without(self.options.me).iter().filter(|m| !is_full(m)).collect::<MemberSet>();
+        let with_room = if self.is_nearly_full { others } else { others.with(self.options.me) };
+        match (self.electorate.is_quorum(with_room), self.is_nearly_full) {
+            (true, false) => Room::Enough,
+            (true, true) => Room::Elsewhere,
+            (false, _) => Room::Nowhere,
+        }
+    }
+
     /// The age of the oldest job that the store has not finished.
-    pub(super) fn job_age(&self, now: Time) -> Span {
+    pub fn job_age(&self, now: Time) -> Span {
         self.outstanding.front().map_or(Span::ZERO, |(_, since)| now.since(*since))
     }
 }

@@ -1,7 +1,7 @@
 //! What there is to see of a group.
 
 use crate::electorate::Electorate;
-use crate::ids::{Ballot, BootId, MemberId, Slot, StoreId, View};
+use crate::ids::{Ballot, BootId, MemberId, MemberSet, Slot, StoreId, View};
 use crate::store::Position;
 use crate::time::Time;
 
@@ -60,6 +60,27 @@ impl Group {
     /// The positions of all origins, as of the last slot delivered.
     pub fn positions(&self) -> &[Position] {
         &self.positions
+    }
+
+    /// Who of the others is heard.
+    pub fn heard(&self, now: Time) -> MemberSet {
+        self.detector.heard(now)
+    }
+
+    /// How far the log is committed, as far as this replica or anybody whom it hears knows.
+    pub fn known_committed(&self, now: Time) -> Slot {
+        let others = self.detector.peers().filter_map(|(member, _)| self.detector.fresh(now, member));
+        others.map(|heartbeat| heartbeat.committed).fold(self.log.committed(), Slot::max)
+    }
+
+    /// How many jobs the store has not finished, of those that something waits for.
+    pub fn unfinished_jobs(&self) -> usize {
+        self.outstanding.len()
+    }
+
+    /// Up to where the delivered log is durable in the archive.
+    pub fn archived(&self) -> Slot {
+        self.archived
     }
 
     /// Who this is: member, store, boot.

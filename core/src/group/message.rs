@@ -15,6 +15,7 @@ use super::admission::ClusterChange;
 use super::notice::Notice;
 use crate::electorate::Electorate;
 use crate::ids::{Ballot, BootId, Digest, MEMBERS_MAX, MemberId, MemberSet, Slot, StoreId, View};
+use crate::replica::Order;
 use crate::store::{Heard, Mark, Position, SlotRecord, Snapshot};
 use crate::time::SlotClock;
 use crate::wire::{Malformed, Reader, Writer};
@@ -103,6 +104,10 @@ pub struct Heartbeat {
     pub snapshot: Slot,
     /// See `snapshot`.
     pub state: Digest,
+    /// Who takes turns, as it was told: the same for all members.
+    pub order: Order,
+    /// Whether its disk is nearly full.
+    pub nearly_full: bool,
     /// The newest rules of the machine that its build knows.
     pub rules: u64,
 }
@@ -228,6 +233,8 @@ pub enum Message {
     Removed(StoreId, u64),
     /// Note: this store has shown more before.
     Older(StoreId),
+    /// Note: whoever says this stops, and is not to be waited for.
+    Retiring,
 }
 
 impl Message {
@@ -269,6 +276,11 @@ impl Message {
                 .members(h.slow)
                 .slot(h.snapshot)
                 .digest(h.state)
+                .u8(match h.order {
+                    Order::Rotating => 0,
+                    Order::Fixed => 1,
+                })
+                .u8(u8::from(h.nearly_full))
                 .u64(h.rules),
             Message::Question(q) => {
                 w.u8(5).u64(q.nonce).ballot(q.view).members(q.missing).members(q.proposed).members(q.slow)
@@ -302,6 +314,7 @@ impl Message {
             }
             Message::Removed(store, number) => w.u8(21).raw(&store.0).u64(*number),
             Message::Older(store) => w.u8(22).raw(&store.0),
+            Message::Retiring => w.u8(23),
         };
     }
 
@@ -337,6 +350,8 @@ impl Message {
                 slow: r.members()?,
                 snapshot: r.slot()?,
                 state: r.digest()?,
+                order: read_order(&mut r)?,
+                nearly_full: r.u8()? != 0,
                 rules: r.u64()?,
             }),
             5 => Message::Question(Question {
@@ -370,8 +385,17 @@ impl Message {
             20 => Message::WantChange(r.u64()?, ClusterChange::decode(&mut r)?),
             21 => Message::Removed(StoreId(r.array()?), r.u64()?),
             22 => Message::Older(StoreId(r.array()?)),
+            23 => Message::Retiring,
             kind => return Err(Unread::Unknown(kind)),
         })
+    }
+}
+
+fn read_order(r: &mut Reader) -> Result<Order, Malformed> {
+    match r.u8()? {
+        0 => Ok(Order::Rotating),
+        1 => Ok(Order::Fixed),
+        _ => Err(Malformed),
     }
 }
 

@@ -36,6 +36,7 @@ mod join;
 mod look;
 mod marks;
 mod reads;
+mod retirement;
 mod routing;
 mod slots;
 mod suspicion;
@@ -43,6 +44,7 @@ mod suspicion;
 mod tests;
 mod timing;
 
+pub(crate) use heartbeat::Room;
 pub use interface::{Delivery, Mesh, Options, Output};
 pub use timing::Timing;
 
@@ -153,6 +155,11 @@ pub struct Group {
     /// The newest snapshot that is durable, and when somebody asked for a piece of it last.
     offered: Slot,
     wanted_at: Option<Time>,
+    /// Who has said to follow another order than this replica.
+    differing: MemberSet,
+    is_nearly_full: bool,
+    /// When it says next that it retires, if it does.
+    retires_at: Option<Time>,
     /// Its store has had a seat, as far as is known here.
     was_seated: bool,
     state: Digest,
@@ -214,7 +221,7 @@ impl Group {
             deliver_asked: stated,
             archived: stated,
             cut_below: Slot(0),
-            detector: Detector::new(options.timing),
+            detector: Detector::new(options.timing, options.order),
             change: Change::Idle,
             failures: 0,
             wants_since: None,
@@ -227,6 +234,9 @@ impl Group {
             snapshot,
             offered: snapshot,
             wanted_at: None,
+            differing: MemberSet::EMPTY,
+            is_nearly_full: false,
+            retires_at: None,
             was_seated: had_seat || log.has_seated(options.me, opened.store),
             state: opened.snapshot.map_or(Digest::default(), |s| s.state),
             heartbeat_at: now,
@@ -299,7 +309,11 @@ impl Group {
                 self.log.trim(self.archived);
             }
             Report::Snapshotted { slot } => self.on_snapshotted(now, slot),
-            Report::NearlyFull(is_nearly_full) => self.event(Event::NearlyFull(is_nearly_full)),
+            Report::NearlyFull(is_nearly_full) => {
+                self.is_nearly_full = is_nearly_full;
+                self.heartbeat_at = now;
+                self.event(Event::NearlyFull(is_nearly_full));
+            }
             Report::Failed => self.stop("a write or a sync of the store failed"),
         }
     }
@@ -320,6 +334,7 @@ impl Group {
         self.step_joining(now);
         self.step_catch_up(now);
         self.step_reads(now);
+        self.step_retirement(now);
         self.see_if_stranded(now);
         self.write_marks(now);
         self.beat(now);
@@ -337,6 +352,7 @@ impl Group {
             || self.wants_since.is_some()
             || (self.active && !self.opened)
             || self.catch_up.is_busy()
+            || self.is_retiring()
             || self.reads.is_busy();
         let mut at = self.heartbeat_at;
         if unsettled {

@@ -35,7 +35,8 @@ impl Group {
             | Message::ReadMark(..)
             | Message::WantChange(..)
             | Message::Removed(..)
-            | Message::Older(_) => Err("not a broadcast message"),
+            | Message::Older(_)
+            | Message::Retiring => Err("not a broadcast message"),
         };
         if let Err(why) = taken {
             // What was refused will not come again: this view can't be followed any further.
@@ -71,6 +72,7 @@ impl Group {
             Message::WantChange(number, change) => self.on_want_change(now, number, change),
             Message::Removed(store, number) => self.on_removed(store, number),
             Message::Older(store) => self.on_older(store),
+            Message::Retiring => self.on_retiring(now, from),
             Message::Begin(_) | Message::Body(_) | Message::Sequence(_) => self.refuse("not a note"),
         }
     }

@@ -21,7 +21,7 @@ impl Group {
     /// Whether a view change is called for, as far as this replica can see.
     pub(super) fn warrant(&self, now: Time) -> Option<Warrant> {
         let me = self.options.me;
-        if !self.votes() || !self.is_whole() || self.job_age(now) > self.options.timing.failure {
+        if self.is_retiring() || !self.votes() || !self.is_whole() || self.job_age(now) > self.options.timing.failure {
             return None;
         }
         let configured = self.admitted(now, self.log.electorate());

@@ -147,6 +147,13 @@ pub trait Machine: Sized {
         if version <= self.newest_rules() { Ok(()) } else { Err(UnknownRules(version)) }
     }
 
+    /// Whether this command makes the state larger, as far as can be told without executing it: where there is no
+    /// room for that it is refused before it is ordered.
+    fn grows(&self, command: &Bytes) -> bool {
+        let _ = command;
+        false
+    }
+
     /// Answers a question without changing anything.
     fn query(&self, question: &Bytes, answer: &mut Vec<u8>);
 

@@ -7,6 +7,7 @@
 //! replica took it first, until its answer comes out of the machine (RULES L12). There are no more parked
 //! than commands that wait.
 
+use crate::group::Room;
 use crate::group::own::Token;
 use crate::machine::{Machine, Place};
 use crate::session::message::{ClientMessage, Outcome, Refusal, Request, RequestName, ServerMessage, SessionId};
@@ -256,8 +257,16 @@ impl<M: Machine> Replica<M> {
                     // It is under way already: only the address to answer may have changed.
                     return self.wait_again(now, token, client, wait_ms);
                 }
+                let name = RequestName::Call(session, number);
+                if self.machine.machine().grows(&command) {
+                    match self.group.room(now) {
+                        Room::Enough => {}
+                        Room::Elsewhere => return self.refuse_client(client, name, Refusal::NoQuorum),
+                        Room::Nowhere => return self.refuse_client(client, name, Refusal::DiskFull),
+                    }
+                }
                 let request = Request::Call { session, number, floor, command };
-                self.hold(now, client, RequestName::Call(session, number), wait_ms, &request);
+                self.hold(now, client, name, wait_ms, &request);
             }
             ClientMessage::Close { session, wait_ms } => {
                 self.hold(now, client, RequestName::Close(session), wait_ms, &Request::Close { session });
@@ -273,7 +282,7 @@ impl<M: Machine> Replica<M> {
                 self.out.push_back(Output::Reply { client, message });
             }
             ClientMessage::Read { nonce, local: false, wait_ms, question } => {
-                if !self.group.is_serving(now) {
+                if self.is_retiring() || !self.group.is_serving(now) {
                     return self.refuse_client(client, RequestName::Read(nonce), Refusal::NoQuorum);
                 }
                 if self.clients.reads.len() >= READS_MAX {
@@ -328,7 +337,7 @@ impl<M: Machine> Replica<M> {
         if body.len() > REQUEST_BYTES_MAX {
             return self.refuse_client(client, name, Refusal::TooLarge);
         }
-        if !self.group.is_serving(now) && now.since(self.clients.served_at) > HOLD {
+        if self.is_retiring() || (!self.group.is_serving(now) && now.since(self.clients.served_at) > HOLD) {
             return self.refuse_client(client, name, Refusal::NoQuorum);
         }
         if self.clients.held_bytes + body.len() > HELD_BYTES {
@@ -343,6 +352,10 @@ impl<M: Machine> Replica<M> {
     }
 
     fn park(&mut self, now: Time, session: SessionId, number: u64, client: ClientId) {
+        if self.is_retiring() {
+            let message = ServerMessage::TryAnother { request: RequestName::Call(session, number) };
+            return self.out.push_back(Output::Reply { client, message });
+        }
         self.clients.sweep_at = self.clients.sweep_at.min(now + SWEEP_EVERY);
         self.clients.park(session, number, client);
     }
@@ -369,16 +382,21 @@ impl<M: Machine> Replica<M> {
 
     /// Nothing can be ordered here any more, or not for now: all who wait are told to go elsewhere.
     pub(super) fn turn_away(&mut self) {
+        self.turn_away_unsent();
+        for waiting in self.clients.waiting.iter_mut().flatten().filter(|waiting| !waiting.told) {
+            waiting.told = true;
+            let message = ServerMessage::TryAnother { request: waiting.name };
+            self.out.push_back(Output::Reply { client: waiting.client, message });
+        }
+    }
+
+    /// All who wait are told to go elsewhere, but for those whose request is under way from here.
+    pub(super) fn turn_away_unsent(&mut self) {
         let clients = &mut self.clients;
         while let Some(Held { client, name, body, .. }) = clients.held.pop_front() {
             clients.held_bytes -= body.len();
             let message = ServerMessage::Refused { request: name, refusal: Refusal::NoQuorum };
             self.out.push_back(Output::Reply { client, message });
-        }
-        for waiting in clients.waiting.iter_mut().flatten().filter(|waiting| !waiting.told) {
-            waiting.told = true;
-            let message = ServerMessage::TryAnother { request: waiting.name };
-            self.out.push_back(Output::Reply { client: waiting.client, message });
         }
         for ((session, number), parked) in clients.parked.iter_mut().filter(|(_, parked)| !parked.told) {
             parked.told = true;

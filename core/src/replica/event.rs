@@ -1,7 +1,9 @@
 //! What a watcher is told: the log lines, the metrics and the simulator's checkers are made of it.
 
-use crate::ids::{Ballot, Digest, MemberSet, Slot};
+use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot};
 use crate::time::SlotClock;
+
+use super::Order;
 use bytes::Bytes;
 
 /// What a watcher is told.
@@ -92,6 +94,25 @@ pub enum Event {
         /// The last of them.
         upto: Slot,
     },
+    /// Another member says that it stops, and hands its turns over.
+    Retires {
+        /// The member.
+        member: MemberId,
+    },
+    /// This replica was told to stop, and has nothing left to do.
+    Retired {
+        /// What the others do now.
+        succession: Succession,
+    },
+    /// Members were told another order than this replica, and can't be in a view with it.
+    Disordered {
+        /// Who they are.
+        members: MemberSet,
+        /// What this replica was told; they were told the other.
+        mine: Order,
+        /// Whether they form views without this replica.
+        is_outnumbered: bool,
+    },
     /// Whether the disk is nearly full has changed.
     NearlyFull(bool),
     /// A retry was answered from the session table.
@@ -125,4 +146,15 @@ pub enum Event {
         /// Why.
         why: &'static str,
     },
+}
+
+/// What becomes of the cluster without a replica that has retired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Succession {
+    /// A view goes on without it, or there was none that it took part in.
+    HandedOver,
+    /// The others are no quorum: nothing is ordered until it is back.
+    NoQuorum,
+    /// The others did not form a view in time; they will when they miss it.
+    Late,
 }

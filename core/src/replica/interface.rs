@@ -80,6 +80,9 @@ pub enum Input {
         /// For how long to try.
         wait: Span,
     },
+    /// An operator wants it stopped: it takes no more requests, answers what is under way, has the others go on
+    /// without it, and ends with [`Event::Retired`].
+    Retire,
     /// Time has passed.
     Tick,
 }
@@ -135,4 +138,6 @@ pub enum Reason {
     Group,
     /// Replica: a client's deadline.
     Clients,
+    /// Replica: the end of its patience when it retires.
+    Retirement,
 }

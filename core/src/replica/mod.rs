@@ -7,12 +7,13 @@ mod changes;
 mod clients;
 mod event;
 mod interface;
+mod retirement;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use changes::{ChangeId, ChangeOutcome};
-pub use event::Event;
+pub use event::{Event, Succession};
 pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
 
 use crate::chance::Chance;
@@ -29,6 +30,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use changes::Ordered;
 use clients::Clients;
+use retirement::Retirement;
 
 /// One member of a cluster.
 #[derive(Debug)]
@@ -46,6 +48,7 @@ pub struct Replica<M> {
     /// Up to this slot the log is applied from the store: no snapshot of it is taken again.
     replayed: u64,
     unsettled: bool,
+    retirement: Retirement,
     stopped: bool,
     scratch: Vec<u8>,
     out: VecDeque<Output>,
@@ -89,6 +92,7 @@ impl<M: Machine> Replica<M> {
             rules_at: now,
             replayed,
             unsettled: true,
+            retirement: Retirement::None,
             stopped: false,
             scratch: Vec::new(),
             out: VecDeque::new(),
@@ -114,6 +118,7 @@ impl<M: Machine> Replica<M> {
             Input::Report(report) => self.group.report(now, report),
             Input::Fetched { id, fetched } => self.group.fetched(id, fetched),
             Input::Change { id, change, wait } => self.on_change(now, id, change, wait),
+            Input::Retire => self.retire(now),
             Input::Tick => {}
         }
         if self.link.deadline().is_some_and(|at| now >= at) {
@@ -140,7 +145,12 @@ impl<M: Machine> Replica<M> {
         let link = self.link.deadline().map(|at| (at, Reason::Link));
         let clients = self.clients.deadline().map(|at| (at, Reason::Clients));
         let group = Some((self.group_at, Reason::Group));
-        if self.stopped { None } else { [link, group, clients].into_iter().flatten().min_by_key(|(at, _)| *at) }
+        let retirement = self.retirement.deadline().map(|at| (at, Reason::Retirement));
+        if self.stopped {
+            None
+        } else {
+            [link, group, clients, retirement].into_iter().flatten().min_by_key(|(at, _)| *at)
+        }
     }
 
     /// The group, to look at.
@@ -177,6 +187,7 @@ impl<M: Machine> Replica<M> {
             self.group.settle(now);
         }
         self.settle_changes(now);
+        self.step_retirement(now);
         self.refresh_trailer(now);
         self.link.flush(now);
         while let Some((to, bytes)) = self.link.poll_send() {

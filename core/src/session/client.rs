@@ -155,6 +155,9 @@ pub struct Client {
     out: VecDeque<Output>,
 }
 
+/// Room is not made in a moment.
+const DISK_FULL_AFTER_MS: u32 = 250;
+
 impl Client {
     /// A client without a session. `seed` is random, drawn for this client.
     pub fn new(options: Options, seed: u64) -> Client {
@@ -343,6 +346,7 @@ impl Client {
         match refusal {
             Refusal::NoQuorum => self.retry(now, server, request, Retry::Elsewhere),
             Refusal::Busy { after_ms } => self.retry(now, server, request, Retry::After { ms: after_ms }),
+            Refusal::DiskFull => self.retry(now, server, request, Retry::After { ms: DISK_FULL_AFTER_MS }),
             // It goes on as if nothing had been said: another copy may still be executed.
             Refusal::TooLarge | Refusal::NotAllowed => {}
         }

@@ -68,13 +68,15 @@ pub enum Refusal {
     TooLarge,
     /// The client's key does not allow it.
     NotAllowed,
+    /// The disks of too many replicas are nearly full for what makes the state grow; the rest goes on.
+    DiskFull,
 }
 
 impl Refusal {
     /// Whether every other replica would say the same, at any time.
     pub fn is_final(self) -> bool {
         match self {
-            Refusal::NoQuorum | Refusal::Busy { .. } => false,
+            Refusal::NoQuorum | Refusal::Busy { .. } | Refusal::DiskFull => false,
             Refusal::TooLarge | Refusal::NotAllowed => true,
         }
     }
@@ -143,7 +145,7 @@ pub enum ServerMessage {
 }
 
 /// How an answer names the request that it is about when the log has not named it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequestName {
     /// An opening, by its nonce.
     Open([u8; 16]),

@@ -241,6 +241,7 @@ impl Driver {
             Ended::Read { slot, answer } => Ok((Place { slot, position: 0 }, answer)),
             Ended::Refused(Refusal::NoQuorum) => Err(Error::NoQuorum),
             Ended::Refused(Refusal::NotAllowed) => Err(Error::NotAllowed),
+            Ended::Refused(Refusal::DiskFull) => Err(Error::DiskFull),
             Ended::Refused(Refusal::Busy { after_ms: _ }) => Err(Error::Busy),
             Ended::Refused(Refusal::TooLarge) => Err(Error::TooLarge { bytes_max: REQUEST_BYTES_MAX }),
             Ended::Unsent if self.heard => Err(Error::NoQuorum),

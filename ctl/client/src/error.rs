@@ -22,6 +22,8 @@ pub enum Error {
     NoQuorum,
     /// Every replica had too much to do.
     Busy,
+    /// The disks of too many replicas are nearly full for what is pushed; the rest goes on.
+    DiskFull,
     /// The client's session had expired. Another call opens a new one.
     Expired,
     /// The item that was popped or looked at is not the decimal text of an integer of 32 bits.
@@ -46,6 +48,9 @@ impl fmt::Display for Error {
             }
             Error::Unreachable => write!(f, "no server answers, nothing was done: is ftqd running, is --server right?"),
             Error::NoQuorum => write!(f, "no quorum, nothing was done: too few replicas hear each other"),
+            Error::DiskFull => {
+                write!(f, "the servers' disks are nearly full, nothing was done: make room on them, or pop")
+            }
             Error::Busy => write!(f, "the servers are too busy, nothing was done: try again"),
             Error::Expired => write!(f, "the session had expired, nothing was done: try again"),
             Error::NotAnInteger => write!(f, "the item is no integer of 32 bits; if it was popped, it is gone"),

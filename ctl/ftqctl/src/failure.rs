@@ -42,7 +42,7 @@ impl Failure {
             Error::TooLarge { .. } | Error::NotAnInteger | Error::BeyondIntegers | Error::Expired => {
                 Failure::No(format!("{name}: {error}"))
             }
-            Error::Unreachable | Error::NoQuorum | Error::Busy | Error::Closed => {
+            Error::Unreachable | Error::NoQuorum | Error::Busy | Error::DiskFull | Error::Closed => {
                 Failure::Unreachable(error.to_string())
             }
             Error::Unknown => Failure::Unknown(error.to_string()),

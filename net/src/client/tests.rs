@@ -53,6 +53,7 @@ fn answers() -> Vec<(ServerMessage, &'static str)> {
         (refused(RequestName::Read(4), Refusal::Busy { after_ms: 20 }), "9304920304920214"),
         (refused(call, Refusal::TooLarge), "9304930209029103"),
         (refused(call, Refusal::NotAllowed), "9304930209029104"),
+        (refused(call, Refusal::DiskFull), "9304930209029105"),
         (
             ServerMessage::TryAnother { request: RequestName::Open(NONCE) },
             "92059201c41030313233343536373839616263646566",

@@ -10,6 +10,7 @@ use super::journal::Point;
 use super::outlet::Outlet;
 use super::register::Register;
 use super::space::Space;
+use super::vitals::{Vitals, now};
 use super::writer;
 use crate::Done;
 use ftq_core::ids::Slot;
@@ -55,6 +56,7 @@ pub(super) struct Archivist {
     outlet: Outlet,
     register: Register,
     space: Space,
+    vitals: Vitals,
     /// Whether there may be work that nobody waits for.
     is_idle: bool,
     /// Delivered slots that wait for more.
@@ -73,10 +75,21 @@ impl Archivist {
         outlet: Outlet,
         register: Register,
         space: Space,
+        vitals: Vitals,
     ) -> Archivist {
-        let (gathered, gathered_bytes, owed) = (Vec::new(), 0, None);
-        let is_idle = false;
-        Archivist { archive, orders, journal, outlet, register, space, is_idle, gathered, gathered_bytes, owed }
+        Archivist {
+            archive: archive.watched_by(vitals.clone()),
+            orders,
+            journal,
+            outlet,
+            register,
+            space,
+            vitals,
+            is_idle: false,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            owed: None,
+        }
     }
 
     /// Works until nobody can ask for anything any more, or something fails.
@@ -94,11 +107,13 @@ impl Archivist {
 
     fn work(&mut self) -> Result<(), Trouble> {
         loop {
+            self.vitals.rests();
             let order = match (self.is_idle, self.owed) {
                 (false, _) => self.orders.recv_timeout(Duration::ZERO),
                 (true, Some((_, due))) => self.orders.recv_timeout(due.saturating_duration_since(now())),
                 (true, None) => self.orders.recv_timeout(LOOK_EVERY),
             };
+            self.vitals.works();
             if self.outlet.has_failed() {
                 return Ok(());
             }
@@ -215,10 +230,4 @@ impl Archivist {
 /// The fresh database could not be made, or not be named.
 fn fresh(error: OpenError) -> Trouble {
     Trouble::Fresh(error.to_string())
-}
-
-/// The one place in the store that asks for the time: how long slots are gathered decides nothing.
-#[expect(clippy::disallowed_methods, reason = "the store's thread has no other clock")]
-fn now() -> Instant {
-    Instant::now()
 }

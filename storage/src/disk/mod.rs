@@ -26,11 +26,13 @@ mod outlet;
 mod register;
 mod space;
 mod verify;
+mod vitals;
 mod writer;
 
 pub use error::{OpenError, Part};
 pub use identity::Identity;
 pub use verify::{Finding, verify};
+pub use vitals::{SYNC_CLASS_MICROS, SYNC_CLASSES, Syncs, Vital};
 
 use crate::{Done, Store};
 use archivist::Archivist;
@@ -44,8 +46,10 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+use vitals::Vitals;
 use writer::Writer;
 
 /// The version of the formats of this store.
@@ -91,6 +95,8 @@ pub struct DiskStore {
     archivist: Option<Sender<archivist::Order>>,
     done: Receiver<Done>,
     has_failed: bool,
+    vitals: [Vitals; 2],
+    free: Arc<AtomicU64>,
     last: JobId,
     threads: Vec<JoinHandle<()>>,
 }
@@ -126,10 +132,13 @@ impl DiskStore {
         let (to_writer, writer_orders) = channel();
         let (to_archivist, archivist_orders) = channel();
         let snapshot = opened.snapshot.as_ref().map_or(Slot(0), |snapshot| snapshot.slot);
-        let writer =
-            Writer::new(journal, writer_orders, to_archivist.clone(), outlet.clone(), register.clone(), end, snapshot);
-        let archivist =
-            Archivist::new(archive, archivist_orders, to_writer.clone(), outlet.clone(), register.clone(), space);
+        let free = space.seen();
+        let vitals = [Vitals::default(), Vitals::default()];
+        let [of_writer, of_archivist] = vitals.clone();
+        let (to, out, whose) = (to_archivist.clone(), outlet.clone(), register.clone());
+        let writer = Writer::new(journal, writer_orders, to, out, whose, of_writer, (end, snapshot));
+        let (to, out, whose) = (to_writer.clone(), outlet.clone(), register.clone());
+        let archivist = Archivist::new(archive, archivist_orders, to, out, whose, space, of_archivist);
         let threads = vec![
             spawn("journal", outlet.clone(), move || writer.run())?,
             spawn("archive", outlet, move || archivist.run())?,
@@ -140,10 +149,23 @@ impl DiskStore {
             archivist: Some(to_archivist),
             done,
             has_failed: false,
+            vitals,
+            free,
             last: JobId(0),
             threads,
         };
         Ok((disk, opened))
+    }
+
+    /// The signs of life of its threads.
+    pub fn vitals(&self) -> [Vital; 2] {
+        let [writer, archivist] = &self.vitals;
+        [writer.look("journal"), archivist.look("archive")]
+    }
+
+    /// What is free on its disk, once that was looked at.
+    pub fn free_bytes(&self) -> Option<u64> {
+        Some(self.free.load(Ordering::Relaxed)).filter(|free| *free > 0)
     }
 
     /// Whose store it is.

@@ -14,6 +14,8 @@ use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 pub(super) const BALLAST: &str = "ballast";
@@ -39,12 +41,21 @@ pub(super) struct Space {
     low_bytes: u64,
     is_low: bool,
     looked: Option<Instant>,
+    /// What was free when it was looked at last, for whoever watches.
+    seen: Arc<AtomicU64>,
 }
 
 impl Space {
     /// The room in a directory's file system.
     pub(super) fn new(directory: &Path, ballast_bytes: u64, low_bytes: u64) -> Space {
-        Space { directory: directory.to_owned(), ballast_bytes, low_bytes, is_low: false, looked: None }
+        Space {
+            directory: directory.to_owned(),
+            ballast_bytes,
+            low_bytes,
+            is_low: false,
+            looked: None,
+            seen: Arc::default(),
+        }
     }
 
     /// Before a store is opened: gives up the ballast if there is no room without it.
@@ -87,12 +98,19 @@ impl Space {
         }
         self.looked = Some(now);
         let enough = if self.is_low { 2 * self.low_bytes } else { self.low_bytes };
-        let is_low = self.free().ok()? < enough;
+        let free = self.free().ok()?;
+        self.seen.store(free, Ordering::Relaxed);
+        let is_low = free < enough;
         if !is_low {
             self.keep_ballast();
         }
         let has_changed = std::mem::replace(&mut self.is_low, is_low) != is_low;
         Some(Look { changed: has_changed.then_some(is_low) })
+    }
+
+    /// What was free at the last look, as long as it looks; 0 before the first one.
+    pub(super) fn seen(&self) -> Arc<AtomicU64> {
+        self.seen.clone()
     }
 
     /// Whether so much can be written without coming near the end.

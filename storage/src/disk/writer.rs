@@ -16,6 +16,7 @@ use super::identity::State;
 use super::journal::{Journal, Misfit, Point, Record};
 use super::outlet::Outlet;
 use super::register::Register;
+use super::vitals::Vitals;
 use crate::Done;
 use ftq_core::ids::Slot;
 use ftq_core::store::{Generation, Job, JobId, Report, SlotRecord, Snapshot};
@@ -56,6 +57,7 @@ pub(super) struct Writer {
     archivist: Sender<archivist::Order>,
     outlet: Outlet,
     register: Register,
+    vitals: Vitals,
     /// Jobs of the journal, in order.
     jobs: VecDeque<(JobId, Job)>,
     /// Jobs of the archive, each with the last job before it that could replace slots.
@@ -88,8 +90,8 @@ impl Writer {
         archivist: Sender<archivist::Order>,
         outlet: Outlet,
         register: Register,
-        archived: Point,
-        snapshot: Slot,
+        vitals: Vitals,
+        (archived, snapshot): (Point, Slot),
     ) -> Writer {
         Writer {
             journal,
@@ -97,6 +99,7 @@ impl Writer {
             archivist,
             outlet,
             register,
+            vitals,
             jobs: VecDeque::new(),
             later: VecDeque::new(),
             last_replacing: JobId(0),
@@ -112,7 +115,9 @@ impl Writer {
     /// Works until it is told to close, or something fails.
     pub(super) fn run(mut self) {
         while !self.closing {
+            self.vitals.rests();
             let Ok(order) = self.orders.recv() else { return };
+            self.vitals.works();
             self.take(order);
             self.take_waiting();
             if self.outlet.has_failed() {
@@ -292,7 +297,11 @@ impl Writer {
     fn ask(&self, order: impl FnOnce(Sender<()>) -> archivist::Order) -> Result<(), Trouble> {
         let (synced, answer) = channel();
         self.archivist.send(order(synced)).map_err(|_| Trouble::Archive)?;
-        answer.recv().map_err(|_| Trouble::Archive)
+        // While this waits, the archivist's signs are the ones to look at.
+        self.vitals.rests();
+        let answer = answer.recv().map_err(|_| Trouble::Archive);
+        self.vitals.works();
+        answer
     }
 
     fn written(&mut self, job: JobId, generation: Option<Generation>, is_solemn: bool) {
@@ -307,13 +316,13 @@ impl Writer {
     }
 
     fn sync_group(&mut self) -> Result<(), Trouble> {
-        self.journal.sync()?;
+        self.vitals.timed(|| self.journal.sync())?;
         let plain = self.group.iter().position(|written| written.is_solemn).unwrap_or(self.group.len());
         let solemn = self.group.split_off(plain);
         let group = std::mem::take(&mut self.group);
         self.report(group);
         if !solemn.is_empty() {
-            self.journal.sync_mark()?;
+            self.vitals.timed(|| self.journal.sync_mark())?;
             self.report(solemn);
         }
         Ok(())

@@ -107,6 +107,9 @@ impl Sequencing {
             | Event::Removed { .. }
             | Event::Older
             | Event::Stranded
+            | Event::Retires { .. }
+            | Event::Disordered { .. }
+            | Event::Retired { .. }
             | Event::Repeated
             | Event::NearlyFull(_)
             | Event::Refused { .. }

@@ -182,7 +182,7 @@ pub(super) fn key_file(bytes: &[u8]) {
 /// The text of a configuration.
 pub(super) fn configuration(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        let _ = ftqd::config::Config::parse(text);
+        let _ = ftqd::config::Config::parse(text, &ftqd::config::Told::default());
     }
 }
 

@@ -75,11 +75,16 @@ impl Cluster {
 
     /// Starts a member.
     pub fn start(&mut self, member: u8) {
+        self.start_in(member, &[]);
+    }
+
+    /// Starts a member with these variables in its environment.
+    pub fn start_in(&mut self, member: u8, environment: &[(&str, &str)]) {
         let log = File::options().create(true).append(true).open(self.log(member)).expect("a log file");
         let child = Command::new(&self.program)
             .args(["ftqd", "--config"])
             .arg(self.directory.path().join(format!("{member}.toml")))
-            .env("RUST_LOG", "info,sled=warn")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -100,6 +105,20 @@ impl Cluster {
         let mut child = self.place(member).take().expect("it runs");
         child.kill().expect("a process can be killed");
         child.wait().expect("a killed process ends");
+    }
+
+    /// Sends a member a signal by its name, as `kill` does.
+    pub fn signal(&self, member: u8, signal: &str) {
+        let process = self.process(member).expect("it runs");
+        let sent = Command::new("kill").args(["-s", signal, &process.to_string()]).status();
+        assert!(sent.expect("kill runs").success(), "{signal} to {member}");
+    }
+
+    /// Tells a member to stop, waits until it has, and says how it ended and how long it took.
+    pub fn stop(&mut self, member: u8) -> (ExitStatus, Duration) {
+        let clock = Ticks::start();
+        self.signal(member, "TERM");
+        (self.ended(member), clock.passed())
     }
 
     /// Kills all members that run, one right after the other.
@@ -169,6 +188,11 @@ impl Cluster {
         SocketAddr::from(([127, a, b, first + member], 7410))
     }
 
+    /// Where a member shows its metrics and its health.
+    pub fn watched(&self, member: u8) -> SocketAddr {
+        SocketAddr::new(self.server(member).ip(), 7412)
+    }
+
     /// The process of a member that runs.
     pub fn process(&self, member: u8) -> Option<u32> {
         self.members.get(usize::from(member) - 1)?.as_ref().map(Child::id)
@@ -198,8 +222,13 @@ impl Cluster {
 
     /// What the members have said.
     pub fn story(&self) -> String {
-        let said = |member| format!("-- {member}\n{}", fs::read_to_string(self.log(member)).unwrap_or_default());
+        let said = |member| format!("-- {member}\n{}", self.said(member));
         self.members().map(said).collect()
+    }
+
+    /// What one member has said.
+    pub fn said(&self, member: u8) -> String {
+        fs::read_to_string(self.log(member)).unwrap_or_default()
     }
 
     /// Waits until a member has said this.

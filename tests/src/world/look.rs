@@ -6,6 +6,7 @@ use crate::checkers::Violation;
 use crate::counts::{Count, Counts};
 use crate::node::Running;
 use ftq_core::ids::{Ballot, ClusterId, Configuration, MemberSet, Slot};
+use ftq_core::replica::Succession;
 use ftq_core::time::Time;
 use ftq_storage::memory::Disk;
 
@@ -50,6 +51,16 @@ impl World {
     pub fn view(&self, id: u8) -> (Ballot, MemberSet) {
         let view = self.disk(id).view();
         (view.ballot, view.set())
+    }
+
+    /// How a member that was told to stop has ended.
+    pub fn retired(&self, id: u8) -> Option<Succession> {
+        self.nodes[index(id)].retired
+    }
+
+    /// Whether a member has said that most others were told another order.
+    pub fn is_disordered(&self, id: u8) -> bool {
+        self.nodes[index(id)].is_disordered
     }
 
     /// The replica of a member, its store and its boot, while it runs.

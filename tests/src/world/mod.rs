@@ -247,6 +247,8 @@ impl World {
         self.observe_marks(node);
         if stopped {
             self.exit(node);
+        } else if self.nodes[node].retired.is_some() {
+            self.crash(self.nodes[node].member.number());
         }
     }
 
@@ -325,7 +327,7 @@ impl World {
             me: member,
             cluster: self.cluster,
             founding: self.nodes[node].contact.map_or(self.founding, MemberSet::of),
-            order: self.order,
+            order: self.nodes[node].order.unwrap_or(self.order),
             datagram_max: self.datagram_max,
             snapshot_every: self.snapshot_every,
             log_keep: self.log_keep,

@@ -70,6 +70,8 @@ impl World {
             Event::Refused { .. } => self.counts.one(Count::RefusedInput),
             Event::Older => self.nodes[node].is_older = true,
             Event::Removed { .. } => self.nodes[node].enlisted = false,
+            Event::Disordered { is_outnumbered, .. } => self.nodes[node].is_disordered |= is_outnumbered,
+            Event::Retired { succession } => self.nodes[node].retired = Some(*succession),
             Event::Stopped { why } => {
                 let excused = self.is_excused(node);
                 self.check(require(excused, Invariant::Stopped, || format!("member {member} stopped: {why}")));
@@ -81,6 +83,7 @@ impl World {
             | Event::Left { .. }
             | Event::Configured { .. }
             | Event::Stranded
+            | Event::Retires { .. }
             | Event::NearlyFull(_)
             | Event::Repeated => {}
         }
@@ -301,6 +304,9 @@ impl World {
             }
             Event::Older => self.say(who, "older", format_args!("than others have heard")),
             Event::Stranded => self.say(who, "stranded", format_args!("nobody has what is lost here")),
+            Event::Disordered { members, .. } => self.say(who, "disordered", format_args!("{members}")),
+            Event::Retires { member } => self.say(who, "retires", format_args!("says {member}")),
+            Event::Retired { succession } => self.say(who, "retired", format_args!("{succession:?}")),
             Event::NearlyFull(is_nearly_full) => self.say(who, "disk", format_args!("nearly full: {is_nearly_full}")),
             Event::Repeated => self.say(who, "repeated", format_args!("a retry is answered from its session")),
             Event::Refused { why } => self.say(who, "refused", format_args!("{why}")),

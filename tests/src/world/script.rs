@@ -12,6 +12,8 @@ use crate::network::{Behaviour, Endpoint};
 use crate::trace::Who;
 use bytes::Bytes;
 use ftq_core::machine::queues::{Command, Question};
+use ftq_core::replica::{Input, Order};
+use ftq_core::store::Report;
 use ftq_core::time::{Span, Time};
 use ftq_storage::memory::Faults;
 
@@ -191,6 +193,12 @@ impl World {
         }
     }
 
+    /// A member is told to stop, and ends when it has handed over.
+    pub fn retire(&mut self, id: u8) {
+        self.say(Who::Member(id), "told to stop", format_args!(""));
+        self.deliver(index(id), Input::Retire);
+    }
+
     /// A member's power is cut.
     pub fn power_cut(&mut self, id: u8) {
         if self.nodes[index(id)].stop(|store| store.power_cut()) {
@@ -247,6 +255,17 @@ impl World {
     /// A member's disk is healthy again.
     pub fn mend_disk(&mut self, id: u8) {
         self.heal_disk(index(id));
+    }
+
+    /// A member's disk is nearly full, or has room again.
+    pub fn fill_disk(&mut self, id: u8, is_nearly_full: bool) {
+        self.say(Who::Member(id), "disk", format_args!("is nearly full: {is_nearly_full}"));
+        self.deliver(index(id), Input::Report(Report::NearlyFull(is_nearly_full)));
+    }
+
+    /// A member that is down is told another order than the others when it starts.
+    pub fn set_order(&mut self, id: u8, order: Order) {
+        self.nodes[index(id)].order = Some(order);
     }
 
     /// A member's processor takes so long for each input.

@@ -1,4 +1,4 @@
-//! What can't be started says why, in one line, with an exit code of its own.
+//! What can't be started says all that is wrong, with an exit code of its own; what can says what it comes to.
 
 use super::{cluster, program};
 use std::fs;
@@ -17,13 +17,43 @@ fn a_configuration_that_makes_no_sense_is_refused() {
     for (from, to, reason) in [
         ("me = 1", "me = 2", "none of the members"),
         ("127.0.0.1", "10.0.0.1", "ftqctl key new"),
-        ("data-dir", "data-directory", "unknown field `data-directory`"),
+        ("data-dir", "data-drr", "bad.toml:3: data-drr: there is no such key; did you mean data-dir?"),
     ] {
         let output = ftqd(&whole.replace(from, to), "bad.toml");
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(78), "{error}");
         assert!(error.contains("bad.toml") && error.contains(reason), "{error}");
     }
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let output = ftqd("cluster = \"c\"\nme = 1\nordre = \"fixed\"\nclient = \"here\"\nlog = \"loud\"\n", "bad.toml");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(78), "{error}");
+    for line in ["bad.toml:3: ordre:", "bad.toml:4: client:", "bad.toml:5: log:"] {
+        assert_eq!(error.matches(line).count(), 1, "{error}");
+    }
+}
+
+/// What is printed is a file that says the same, and that can be begun with.
+#[test]
+fn the_printed_configuration_is_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(program());
+        command.arg("ftqd").args(arguments).env("FTQD_DATA_DIR", directory.path().join("data")).env("FTQD_ME", "1");
+        let output = command.output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let printed = run(&["--print-config"]);
+    let file = directory.path().join("printed.toml");
+    fs::write(&file, &printed).expect("a file");
+    let file = file.to_str().expect("a path");
+    assert_eq!(run(&["--config", file, "--print-config"]), printed);
+    assert!(run(&["--config", file, "--check-config"]).contains("replica 1 of cluster \"local\", alone"));
+    assert!(run(&["--version"]).contains("store             format"));
 }
 
 #[test]

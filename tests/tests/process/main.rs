@@ -10,6 +10,8 @@ mod operations;
 mod python;
 mod restarts;
 mod sealed;
+mod stopping;
+mod watched;
 mod work;
 
 use ftq_tests::process::Cluster;

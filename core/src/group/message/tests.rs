@@ -89,6 +89,8 @@ fn messages() -> Vec<(&'static str, Message)> {
                 slow: set(&[]),
                 snapshot: Slot(4),
                 state: Digest(2),
+                order: Order::Fixed,
+                nearly_full: true,
                 rules: 2,
             }),
         ),
@@ -146,6 +148,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("want-change", Message::WantChange(3, ClusterChange::Replace { old: member(2), new: member(3) })),
         ("removed", Message::Removed(StoreId([7; 16]), 4)),
         ("older", Message::Older(StoreId([7; 16]))),
+        ("retiring", Message::Retiring),
     ]
 }
 

@@ -204,11 +204,47 @@ const STEPS: u64 = 14;
 const LIMIT: u64 = 15;
 
 impl Command {
+    /// Whether these bytes are of a command that puts something in: the rest takes out, or leaves all as large.
+    pub fn adds(bytes: &Bytes) -> bool {
+        match kind(bytes) {
+            Some(PUSH | CREATE) => true,
+            Some(STEPS) => match Command::decode(bytes) {
+                Ok(Command::Steps(steps)) => {
+                    steps.iter().any(|step| matches!(step, Command::Push { .. } | Command::Create { .. }))
+                }
+                Ok(_) | Err(_) => false,
+            },
+            Some(_) | None => false,
+        }
+    }
+
+    /// What the command that these bytes are begins with is called, for those who count; whether it is right to
+    /// its end is not looked at.
+    pub fn name_of(bytes: &Bytes) -> &'static str {
+        match kind(bytes) {
+            Some(CREATE) => "create",
+            Some(DESTROY) => "destroy",
+            Some(PUSH) => "push",
+            Some(POP) => "pop",
+            Some(GET_ID) => "get_id",
+            Some(TAKE) => "take",
+            Some(ACK) => "ack",
+            Some(NACK) => "nack",
+            Some(TOUCH) => "touch",
+            Some(CONFIGURE) => "configure",
+            Some(PAUSE) => "pause",
+            Some(PURGE) => "purge",
+            Some(SEND_BACK) => "send_back",
+            Some(STEPS) => "steps",
+            Some(LIMIT) => "limit",
+            Some(_) | None => "malformed",
+        }
+    }
+
     /// Whether these bytes are of a command that changes how the cluster behaves for everybody, and so is for
     /// its operators.
     pub fn is_for_operators(bytes: &Bytes) -> bool {
-        let mut r = Unpacker::new(bytes.clone());
-        matches!(r.array(FIELDS_MAX), Ok(fields) if fields > 0) && r.uint() == Ok(LIMIT)
+        kind(bytes) == Some(LIMIT)
     }
 
     /// Its bytes.
@@ -312,6 +348,21 @@ const LIST: u64 = 7;
 const NEXT: u64 = 8;
 
 impl Question {
+    /// What the question that these bytes are begins with is called.
+    pub fn name_of(bytes: &Bytes) -> &'static str {
+        match kind(bytes) {
+            Some(ID) => "id",
+            Some(TOP) => "top",
+            Some(SIZE) => "size",
+            Some(SUMMARY) => "summary",
+            Some(BROWSE) => "browse",
+            Some(STATISTICS) => "statistics",
+            Some(LIST) => "list",
+            Some(NEXT) => "next",
+            Some(_) | None => "malformed",
+        }
+    }
+
     /// Its bytes.
     pub fn encode(&self) -> Bytes {
         let mut w = Packer::new();
@@ -355,6 +406,13 @@ impl Question {
         r.end()?;
         Ok(question)
     }
+}
+
+/// What a command or a question begins with.
+fn kind(bytes: &Bytes) -> Option<u64> {
+    let mut r = Unpacker::new(bytes.clone());
+    r.array(FIELDS_MAX).ok().filter(|fields| *fields > 0)?;
+    r.uint().ok()
 }
 
 /// The most fields that a command or a question has, with its kind.

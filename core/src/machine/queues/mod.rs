@@ -388,6 +388,10 @@ fn charge_of_sequence(name: &Label) -> u64 {
 }
 
 impl Machine for Queues {
+    fn grows(&self, command: &Bytes) -> bool {
+        Command::adds(command)
+    }
+
     fn advance(&mut self, _slot: Slot, clock: SlotClock) {
         self.clock = clock;
         self.done_in_slot = 0;

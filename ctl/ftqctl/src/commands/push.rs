@@ -106,6 +106,7 @@ impl Pushing<'_> {
             | Error::TooLarge { .. }
             | Error::Unreachable
             | Error::NoQuorum
+            | Error::DiskFull
             | Error::Busy
             | Error::Expired
             | Error::NotAnInteger

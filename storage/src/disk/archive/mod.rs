@@ -21,6 +21,7 @@ mod values;
 use super::error::{OpenError, Part};
 use super::journal::{ArchiveEnd, Point};
 use crate::disk::opening::Contents;
+use crate::disk::vitals::Vitals;
 use ftq_core::ids::Slot;
 use ftq_core::store::{Fetch, Fetched};
 use log::Extent;
@@ -109,6 +110,12 @@ impl Archive {
     /// Makes an empty one.
     pub(super) fn create(path: &Path) -> Result<(), OpenError> {
         Values::open(path).map(drop)
+    }
+
+    /// Its syncs are seen from now on.
+    pub(super) fn watched_by(mut self, vitals: Vitals) -> Archive {
+        self.values.vitals = vitals;
+        self
     }
 
     /// Opens it, makes it if it is not there, and takes out what a write that was cut short has left.

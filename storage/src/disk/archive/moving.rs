@@ -55,7 +55,8 @@ impl Archive {
 
     /// Begins to copy everything into a fresh database in the directory `to`, where nothing is.
     pub(in crate::disk) fn begin_move(&mut self, to: &Path) -> Result<(), Trouble> {
-        let to = Values::open(to).map_err(|error| Trouble::Fresh(error.to_string()))?;
+        let mut to = Values::open(to).map_err(|error| Trouble::Fresh(error.to_string()))?;
+        to.vitals = self.values.vitals.clone();
         self.moving = Moving { to: Some(to), ..Moving::default() };
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::{Trouble, database};
 use crate::disk::error::OpenError;
+use crate::disk::vitals::Vitals;
 use bytes::Bytes;
 use std::fs::File;
 use std::io;
@@ -36,6 +37,7 @@ pub(super) struct Values {
     file: File,
     unflushed: usize,
     pub(super) unsynced: usize,
+    pub(super) vitals: Vitals,
 }
 
 impl Values {
@@ -43,7 +45,8 @@ impl Values {
         let db = database::open(path)?;
         let log = path.join(database::LOG);
         let file = File::open(&log).map_err(OpenError::io("open", &log))?;
-        let mut values = Values { db, path: path.to_owned(), file, unflushed: 0, unsynced: 0 };
+        let mut values =
+            Values { db, path: path.to_owned(), file, unflushed: 0, unsynced: 0, vitals: Vitals::default() };
         values.sync().map_err(|trouble| trouble.at(path))?;
         Ok(values)
     }
@@ -76,8 +79,11 @@ impl Values {
     }
 
     pub(super) fn sync(&mut self) -> Result<(), Trouble> {
-        self.db.flush()?;
-        self.file.sync_data().map_err(Trouble::Sync)?;
+        let Values { db, file, vitals, .. } = self;
+        vitals.timed(|| {
+            db.flush()?;
+            file.sync_data().map_err(Trouble::Sync)
+        })?;
         (self.unflushed, self.unsynced) = (0, 0);
         Ok(())
     }
