@@ -73,7 +73,7 @@ fn what_did_not_change_is_not_encoded_again() {
     let mut machine = large();
     let options = PushOptions { delay_ms: 1_000_000, ..PushOptions::default() };
     let held = |n: u64| {
-        let key = (n % 2 == 0).then(|| label(&format!("key {n}")));
+        let key = n.is_multiple_of(2).then(|| label(&format!("key {n}")));
         let options = PushOptions { key, ..options.clone() };
         Command::Push { queue: QueueId(1), items: [Bytes::from_static(b"an item")].into(), options }
     };
