@@ -19,6 +19,7 @@ mod greeting;
 mod http;
 mod lines;
 mod manager;
+pub mod memory;
 mod metrics;
 mod names;
 mod offline;

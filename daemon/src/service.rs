@@ -128,6 +128,7 @@ impl Service {
             order: config.order,
             datagram_max: config.datagram - SEAL_BYTES,
             snapshot_every: SNAPSHOT_EVERY,
+            memory_bytes: crate::memory::limit(),
             log_keep: 0,
         };
         let replica =

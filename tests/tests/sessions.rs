@@ -105,6 +105,7 @@ impl Pair {
                 Outcome::AheadOfWindow => Execution::AheadOfWindow,
             },
             Applied::Ruled { .. } => Execution::Ruled,
+            Applied::Limited => Execution::Limited,
             Applied::UnknownRules(_) | Applied::Malformed => panic!("a request that was encoded, of known rules"),
         };
         assert_eq!(&seen, execution, "{applied:?}");
@@ -119,6 +120,7 @@ impl Pair {
             Execution::NoSession => "no session",
             Execution::Closed => "closed",
             Execution::Ruled => "ruled",
+            Execution::Limited => "limited",
         };
         *self.met.entry(name).or_default() += 1;
     }
@@ -169,6 +171,8 @@ impl Pair {
         match self.chance.below(200) {
             0..=7 => Request::Open { nonce: [self.chance.below(12) as u8; 16] },
             8 => Request::Close { session },
+            9 => Request::Memory { bytes: 20_000 + self.chance.below(60_000) },
+            10 => Request::Rules { version: 1 + self.chance.below(2) },
             _ => {
                 let command = self.command().encode();
                 let (floor, last) = self.numbers.entry(session).or_default();
@@ -236,5 +240,5 @@ fn sessions_do_what_naive_ones_do_and_keep_no_more_than_they_may() {
         }
         pair.met.into_iter().for_each(|(what, count)| *met.entry(what).or_default() += count);
     }
-    assert_eq!(met.len(), 10, "not all was met: {met:?}");
+    assert_eq!(met.len(), 12, "not all was met: {met:?}");
 }

@@ -147,6 +147,16 @@ pub trait Machine: Sized {
         if version <= self.newest_rules() { Ok(()) } else { Err(UnknownRules(version)) }
     }
 
+    /// Whether nobody has chosen yet how much memory there may be.
+    fn wants_memory_limit(&self) -> bool {
+        false
+    }
+
+    /// So much memory there may be, unless somebody has chosen before.
+    fn limit_memory(&mut self, bytes: u64) {
+        let _ = bytes;
+    }
+
     /// Whether this command makes the state larger, as far as can be told without executing it: where there is no
     /// room for that it is refused before it is ordered.
     fn grows(&self, command: &Bytes) -> bool {

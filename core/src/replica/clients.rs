@@ -138,7 +138,7 @@ impl Clients {
                 let refusal = Refusal::Busy { after_ms: FULL_AFTER_MS };
                 ServerMessage::Refused { request: RequestName::Open(nonce), refusal }
             }
-            Applied::Ruled { .. } | Applied::UnknownRules(_) | Applied::Malformed => return,
+            Applied::Ruled { .. } | Applied::Limited | Applied::UnknownRules(_) | Applied::Malformed => return,
         };
         out.push_back(Output::Reply { client, message });
     }

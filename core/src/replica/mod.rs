@@ -7,8 +7,8 @@ mod changes;
 mod clients;
 mod event;
 mod interface;
+mod orders;
 mod retirement;
-mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -43,8 +43,8 @@ pub struct Replica<M> {
     ordered: Vec<Ordered>,
     /// When group is to be called.
     group_at: Time,
-    /// When newer rules may be ordered again.
-    rules_at: Time,
+    /// When this replica may order something by itself again.
+    orders_at: Time,
     /// Up to this slot the log is applied from the store: no snapshot of it is taken again.
     replayed: u64,
     unsettled: bool,
@@ -79,7 +79,7 @@ impl<M: Machine> Replica<M> {
         };
         let mut group = Group::new(now, group_options, boot, chance.draw(), opened);
         if let Some(refused) = refused {
-            group.stop(rules::refusal(refused, "the snapshot in the store can't be read"));
+            group.stop(orders::refusal(refused, "the snapshot in the store can't be read"));
         }
         Replica {
             clients: Clients::new(now),
@@ -89,7 +89,7 @@ impl<M: Machine> Replica<M> {
             group,
             machine,
             group_at: now,
-            rules_at: now,
+            orders_at: now,
             replayed,
             unsettled: true,
             retirement: Retirement::None,
@@ -176,7 +176,7 @@ impl<M: Machine> Replica<M> {
     /// Does all that has become possible since the last input.
     fn settle(&mut self, now: Time) {
         self.unsettled = false;
-        self.order_rules(now);
+        self.order_by_itself(now);
         self.admit(now);
         self.group.settle(now);
         loop {
@@ -296,7 +296,7 @@ impl<M: Machine> Replica<M> {
                 let place = Place { slot: record.slot.0, position };
                 let done = self.machine.apply(place, &body);
                 if let Applied::UnknownRules(_) = done {
-                    self.group.stop(rules::UNKNOWN);
+                    self.group.stop(orders::UNKNOWN);
                     return true;
                 }
                 if done.is_repeated() {
@@ -339,7 +339,7 @@ impl<M: Machine> Replica<M> {
             let is_back = self.machine.digest() == digest || self.machine.restore(&own).is_ok();
             assert!(is_back && self.machine.digest() == digest, "a machine takes back its own state");
             return match refused {
-                Unrestored::UnknownRules(_) => self.group.stop(rules::UNKNOWN),
+                Unrestored::UnknownRules(_) => self.group.stop(orders::UNKNOWN),
                 Unrestored::Malformed => self.group.distrust(from),
             };
         }

@@ -187,6 +187,11 @@ pub enum Request {
         /// The version.
         version: u64,
     },
+    /// Limit the machine's memory, unless somebody has chosen a limit. The replica that orders first asks for it.
+    Memory {
+        /// How much there may be.
+        bytes: u64,
+    },
 }
 
 impl Request {
@@ -200,6 +205,7 @@ impl Request {
             }
             Request::Close { session } => w.u8(3).u64(session.0),
             Request::Rules { version } => w.u8(4).u64(*version),
+            Request::Memory { bytes } => w.u8(5).u64(*bytes),
         };
         *out = w.into_vec();
     }
@@ -222,6 +228,10 @@ impl Request {
             4 => {
                 let version = r.u64()?;
                 ended(&r, Request::Rules { version })
+            }
+            5 => {
+                let bytes = r.u64()?;
+                ended(&r, Request::Memory { bytes })
             }
             _ => Err(Malformed),
         }

@@ -88,6 +88,7 @@ enum Event {
     Ended = 3,
     Completed = 4,
     Ruled = 5,
+    Limited = 6,
 }
 
 impl<M: Machine> Sessions<M> {
@@ -134,6 +135,11 @@ impl<M: Machine> Sessions<M> {
             Ok(Request::Call { session, number, floor, command }) => self.call(session, number, floor, &command),
             Ok(Request::Close { session }) => self.close(session),
             Ok(Request::Rules { version }) => self.rule(version),
+            Ok(Request::Memory { bytes }) => {
+                self.chain_event(Event::Limited, place, [bytes, 0, 0]);
+                self.machine.limit_memory(bytes);
+                Applied::Limited
+            }
             Err(Malformed) => {
                 self.chain_event(Event::Malformed, place, [0; 3]);
                 Applied::Malformed

@@ -118,6 +118,7 @@ impl Cluster {
                 order,
                 datagram_max: 1_400,
                 snapshot_every: u64::MAX,
+                memory_bytes: None,
                 log_keep: u64::MAX,
             };
             let opened = Opened { store: StoreId([me.number(); 16]), ..Opened::default() };

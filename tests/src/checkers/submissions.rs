@@ -89,7 +89,7 @@ impl Submissions {
             Request::Call { session, number, .. } => Key::Call(session.0, *number),
             Request::Close { session } => Key::Close(session.0),
             // No client was told anything about it.
-            Request::Rules { .. } => return Ok(()),
+            Request::Rules { .. } | Request::Memory { .. } => return Ok(()),
         };
         let Some(given) = self.given.get_mut(&(member, boot, key)) else { return Ok(()) };
         given.ordered = Some(slot);

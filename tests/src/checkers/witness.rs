@@ -222,7 +222,11 @@ impl Witness {
                 Execution::Settled => around.counts.one(Count::Settled),
                 Execution::NoSession => around.counts.one(Count::NoSession),
                 Execution::Ruled => around.counts.one(Count::Ruled),
-                Execution::Opened | Execution::Full | Execution::Closed | Execution::AheadOfWindow => {}
+                Execution::Opened
+                | Execution::Full
+                | Execution::Closed
+                | Execution::Limited
+                | Execution::AheadOfWindow => {}
             }
             self.note_answered(place, around);
         }

@@ -25,7 +25,7 @@ use crate::clients::SimClient;
 use crate::counts::{Count, Counts};
 use crate::faults::Mix;
 use crate::network::{Datagram, Endpoint, Network};
-use crate::node::{Node, Turn};
+use crate::node::{LIMITS, Node, Turn};
 use crate::trace::{Trace, Who};
 use ftq_core::chance::Chance;
 use ftq_core::group::admission::ClusterChange;
@@ -330,6 +330,7 @@ impl World {
             order: self.nodes[node].order.unwrap_or(self.order),
             datagram_max: self.datagram_max,
             snapshot_every: self.snapshot_every,
+            memory_bytes: self.upgrade.then_some(LIMITS.memory_bytes_max),
             log_keep: self.log_keep,
         };
         let boot = BootId(self.chance.bytes16());

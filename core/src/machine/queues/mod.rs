@@ -80,6 +80,8 @@ pub struct Queues {
     /// The newest rules that this build knows.
     newest: Rules,
     limits: Limits,
+    /// Whether somebody has chosen them.
+    is_limited: bool,
     /// The clock of the slot that is applied.
     clock: SlotClock,
     next_queue: u64,
@@ -150,6 +152,7 @@ impl Queues {
             rules: Rules::FIRST,
             newest,
             limits,
+            is_limited: false,
             clock: SlotClock(0),
             next_queue: 1,
             next_token: 1,
@@ -192,7 +195,7 @@ impl Queues {
             | Command::GetId { .. }
             | Command::Ack { .. }
             | Command::Nack { .. }
-            | Command::Touch { .. }) => self.step(&step),
+            | Command::Touch { .. }) => step.as_step().and_then(|step| self.step(step)),
         })
     }
 
@@ -294,7 +297,7 @@ impl Queues {
         if !sane || limits.memory_bytes_max > NUMBER_MAX {
             return Err(Error::BadOption);
         }
-        self.limits = limits;
+        (self.limits, self.is_limited) = (limits, true);
         Ok(Answer::Done { count: 0 })
     }
 
@@ -448,6 +451,17 @@ impl Machine for Queues {
         Ok(())
     }
 
+    fn wants_memory_limit(&self) -> bool {
+        !self.is_limited
+    }
+
+    fn limit_memory(&mut self, bytes: u64) {
+        if !self.is_limited {
+            self.limits.memory_bytes_max = bytes.min(NUMBER_MAX);
+            self.is_limited = true;
+        }
+    }
+
     fn query(&self, question: &Bytes, answer: &mut Vec<u8>) {
         let reply = Question::decode(question).and_then(|question| self.answer(&question));
         encode_reply(&reply, answer);
@@ -469,6 +483,7 @@ impl Machine for Queues {
                 self.rules.number(),
                 limits.item_bytes_max,
                 limits.memory_bytes_max,
+                u64::from(self.is_limited),
                 self.next_queue,
                 self.next_token,
                 self.waits.asked(),

@@ -130,7 +130,8 @@ pub(super) fn pieces(machine: &mut Queues) -> Vec<Bytes> {
 
     let mut head = Writer::new();
     head.u8(FORM).u64(machine.rules.number()).u64(catalogue.len() as u64);
-    head.u64(machine.limits.item_bytes_max).u64(machine.limits.memory_bytes_max).u64(machine.clock.0);
+    head.u64(machine.limits.item_bytes_max).u64(machine.limits.memory_bytes_max);
+    head.u8(u8::from(machine.is_limited)).u64(machine.clock.0);
     head.u64(machine.next_queue).u64(machine.next_token);
     head.u64(machine.queues.len() as u64).u64(machine.sequences.len() as u64);
     let mut pieces = Vec::with_capacity(1 + catalogue.len() + behind.len());
@@ -151,7 +152,12 @@ pub(super) fn restore(pieces: &[Bytes], newest: Rules) -> Result<Queues, Unresto
     }
     let (catalogue, segments) = pieces.split_at(head.count(pieces.len())?);
     let limits = Limits { item_bytes_max: head.u64()?, memory_bytes_max: head.u64()? };
-    let mut machine = Queues { rules, ..Queues::of_build(newest, limits) };
+    let is_limited = match head.u8()? {
+        0 => false,
+        1 => true,
+        _ => return Err(Unrestored::Malformed),
+    };
+    let mut machine = Queues { rules, is_limited, ..Queues::of_build(newest, limits) };
     machine.clock = SlotClock(head.u64()?);
     (machine.next_queue, machine.next_token) = (next(&mut head)?, next(&mut head)?);
     let (queues, sequences) = (head.u64()?, head.u64()?);

@@ -52,6 +52,8 @@ pub enum Applied {
         /// The version.
         version: u64,
     },
+    /// A limit of the machine's memory is chosen, by this or before.
+    Limited,
     /// The machine does not know the rules that hold from here on: this replica can't follow the log.
     UnknownRules(UnknownRules),
     /// The bytes made no sense. Nobody is answered.
@@ -77,6 +79,7 @@ impl Applied {
             Applied::Closed { .. }
             | Applied::Full { .. }
             | Applied::Ruled { .. }
+            | Applied::Limited
             | Applied::UnknownRules(_)
             | Applied::Malformed => false,
         }

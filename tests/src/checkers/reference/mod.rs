@@ -45,6 +45,8 @@ pub enum Execution {
     Closed,
     /// It switched to newer rules, or had.
     Ruled,
+    /// It chose the limit of memory, or somebody had.
+    Limited,
 }
 
 /// A request that was executed and has its answer.
@@ -132,6 +134,10 @@ impl Reference {
             Request::Rules { version } => {
                 self.machine.switch_rules(*version);
                 Execution::Ruled
+            }
+            Request::Memory { bytes } => {
+                self.machine.limit_memory(*bytes);
+                Execution::Limited
             }
             Request::Call { session, number, floor, command } => {
                 let execution = self.call(place, *session, *number, *floor, command);

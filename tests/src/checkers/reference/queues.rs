@@ -33,6 +33,8 @@ pub struct Naive {
     /// The version of the rules.
     rules: u64,
     limits: Limits,
+    /// Whether somebody has chosen them.
+    chosen: bool,
     clock: SlotClock,
     created: u64,
     tokens: u64,
@@ -58,6 +60,7 @@ impl Naive {
         Naive {
             rules,
             limits,
+            chosen: false,
             clock: SlotClock(0),
             created: 0,
             tokens: 0,
@@ -132,6 +135,14 @@ impl Naive {
         self.rules = self.rules.max(version);
     }
 
+    /// So much memory there may be, if nobody has chosen yet.
+    pub fn limit_memory(&mut self, bytes: u64) {
+        if !self.chosen {
+            self.limits.memory_bytes_max = bytes;
+        }
+        self.chosen = true;
+    }
+
     /// Sessions are gone.
     pub fn end_sessions(&mut self, sessions: &[SessionId]) {
         self.waits.retain(|wait| !sessions.contains(&wait.ticket.session));
@@ -190,7 +201,7 @@ impl Naive {
             Command::Limit(limits) => {
                 let sane = limits.item_bytes_max > 0 && limits.item_bytes_max <= REQUEST_BYTES_MAX as u64;
                 if sane && limits.memory_bytes_max <= NUMBER_MAX {
-                    self.limits = *limits;
+                    (self.limits, self.chosen) = (*limits, true);
                     Ok(Answer::Done { count: 0 })
                 } else {
                     Err(Error::BadOption)
