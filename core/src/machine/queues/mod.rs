@@ -26,6 +26,7 @@
 //! Who waits is served after each of them.
 
 mod answer;
+mod apply;
 mod backlog;
 mod backup;
 mod command;
@@ -41,12 +42,14 @@ mod leases;
 mod limits;
 mod options;
 mod queue;
+mod room;
 mod rules;
 mod snapshot;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod waits;
+mod written;
 
 pub use answer::{Answer, Delivery, Reply, Seen, Size, Statistics, Summary, Totals, decode_reply, encode_reply};
 pub use command::{Command, Question};
@@ -60,13 +63,9 @@ pub use options::{PushOptions, Settings};
 pub use rules::Rules;
 
 use super::stretches::Stretches;
-use super::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket, UnknownRules, Unrestored};
-use crate::ids::{Digest, Slot};
-use crate::session::message::SessionId;
+use super::{Completion, Machine, SHORT_ANSWER, Ticket};
 use crate::time::SlotClock;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::vec::Vec;
-use bytes::Bytes;
 use digest::Sum;
 use holders::Holders;
 use limits::SEQUENCE_CHARGE;
@@ -224,7 +223,7 @@ impl Queues {
             Question::List { after, count } => {
                 let behind = self.queues.range(QueueId(after.0.saturating_add(1))..);
                 // A label takes no more room than an item of its length.
-                let mut room = queue::Room::unkept();
+                let mut room = room::Room::unkept();
                 let fitting = behind.take(counted(*count)?).take_while(|(_, q)| room.fits(q.label.as_bytes().len()));
                 Ok(Answer::Queues(fitting.map(|(id, queue)| (*id, queue.label.clone())).collect()))
             }
@@ -368,17 +367,6 @@ impl Share {
     }
 }
 
-impl Completion {
-    fn of(ticket: Ticket, reply: Option<&Reply>) -> Completion {
-        let answer = reply.map(|reply| {
-            let mut answer = Vec::new();
-            encode_reply(reply, &mut answer);
-            answer
-        });
-        Completion { ticket, answer }
-    }
-}
-
 /// How many are asked for: at least one, and no more than one request may have.
 fn counted(count: u64) -> Result<usize, Error> {
     let count = usize::try_from(count).map_err(|_| Error::BadCount)?;
@@ -388,116 +376,4 @@ fn counted(count: u64) -> Result<usize, Error> {
 /// What a sequence with this name is charged.
 fn charge_of_sequence(name: &Label) -> u64 {
     SEQUENCE_CHARGE + name.as_bytes().len() as u64
-}
-
-impl Machine for Queues {
-    fn grows(&self, command: &Bytes) -> bool {
-        Command::adds(command)
-    }
-
-    fn advance(&mut self, _slot: Slot, clock: SlotClock) {
-        self.clock = clock;
-        self.done_in_slot = 0;
-    }
-
-    fn settle(&mut self) -> bool {
-        self.do_next()
-    }
-
-    fn apply(&mut self, _: Place, ticket: Ticket, command: &Bytes, room: usize, answer: &mut Vec<u8>) -> Progress {
-        let executed = match Command::decode(command) {
-            Ok(command) => self.execute(ticket, command, room),
-            Err(error) => Executed::Answered(Err(error)),
-        };
-        match executed {
-            Executed::Answered(reply) => {
-                encode_reply(&reply, answer);
-                Progress::Answered
-            }
-            Executed::Waits => Progress::Waiting,
-            Executed::NoRoom => Progress::NoRoom,
-        }
-    }
-
-    fn completed(&mut self, room: impl FnMut(Ticket) -> usize) -> Option<Completion> {
-        self.completed.pop_front().or_else(|| self.serve_next(room))
-    }
-
-    fn keeps(&mut self, bytes: u64) {
-        self.kept_bytes = bytes;
-    }
-
-    fn abandon(&mut self, ticket: Ticket) {
-        self.waits.abandon(ticket);
-    }
-
-    fn end_sessions(&mut self, sessions: &[SessionId]) {
-        for session in sessions {
-            self.waits.end_session(*session);
-            self.leases.end_session(*session);
-        }
-    }
-
-    fn rules(&self) -> u64 {
-        self.rules.number()
-    }
-
-    fn newest_rules(&self) -> u64 {
-        self.newest.number()
-    }
-
-    fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
-        self.rules = self.rules.max(self.newest.or_before(version)?);
-        Ok(())
-    }
-
-    fn wants_memory_limit(&self) -> bool {
-        !self.is_limited
-    }
-
-    fn limit_memory(&mut self, bytes: u64) {
-        if !self.is_limited {
-            self.limits.memory_bytes_max = bytes.min(NUMBER_MAX);
-            self.is_limited = true;
-        }
-    }
-
-    fn query(&self, question: &Bytes, answer: &mut Vec<u8>) {
-        let reply = Question::decode(question).and_then(|question| self.answer(&question));
-        encode_reply(&reply, answer);
-    }
-
-    fn deadline(&self) -> Option<SlotClock> {
-        let orphan = self.leases.next_orphan().map(|_| self.clock);
-        self.due.first().map(|(at, _)| *at).into_iter().chain(self.waits.due()).chain(orphan).min()
-    }
-
-    fn digest(&self) -> Digest {
-        let mut sum = self.known.sum;
-        sum += self.waits.sum();
-        sum += self.leases.sum();
-        let limits = self.limits;
-        digest::whole(
-            sum,
-            [
-                self.rules.number(),
-                limits.item_bytes_max,
-                limits.memory_bytes_max,
-                u64::from(self.is_limited),
-                self.next_queue,
-                self.next_token,
-                self.waits.asked(),
-                self.known.memory_bytes,
-            ],
-        )
-    }
-
-    fn snapshot(&mut self) -> Vec<Bytes> {
-        snapshot::pieces(self)
-    }
-
-    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Unrestored> {
-        *self = snapshot::restore(pieces, self.newest)?;
-        Ok(())
-    }
 }

@@ -16,20 +16,19 @@
 //! old place. What the queue adds to the digest is kept, so that ending it is O(1) for the digest.
 
 use super::answer::{Delivery, Seen, Size, Statistics, Totals};
-use super::backlog::{Backlog, Segment, Stamp};
+use super::backlog::{Backlog, Stamp};
 use super::digest::{self, Sum};
 use super::held::{Held, State};
 use super::keys::Keys;
 use super::label::{Label, QueueId, Receipt};
-use super::limits::{HELD_CHARGE, ITEM_CHARGE, POP_BYTES_MAX, POP_ITEM_CHARGE, PRIORITIES, QUEUE_CHARGE};
+use super::limits::{HELD_CHARGE, ITEM_CHARGE, PRIORITIES, QUEUE_CHARGE};
 use super::options::Settings;
-use super::snapshot::{POSITIONS_IN_STRETCH, stretch};
-use crate::machine::stretches::{Budget, Stretches};
+use super::room::Room;
+use crate::machine::stretches::Stretches;
 use crate::session::message::SessionId;
 use crate::time::SlotClock;
-use crate::wire::{Malformed, Writer};
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
@@ -54,9 +53,9 @@ pub(super) struct Queue {
     /// When something has to be done about a held item, and its position.
     due: BTreeSet<(SlotClock, u64)>,
     /// For snapshots: of the held items, by state, those that are ready by priority too.
-    stretches: Stretches<(State, u8, u64)>,
-    plain: Portion,
-    held: Portion,
+    pub(super) stretches: Stretches<(State, u8, u64)>,
+    pub(super) plain: Portion,
+    pub(super) held: Portion,
 }
 
 /// The plain items of one priority.
@@ -68,8 +67,8 @@ pub(super) struct Level {
 
 /// What is known of many items, so that nobody has to walk them.
 #[derive(Clone, Copy, Debug, Default)]
-struct Portion {
-    count: u64,
+pub(super) struct Portion {
+    pub(super) count: u64,
     bytes: u64,
     sum: Sum,
 }
@@ -201,78 +200,6 @@ impl Queue {
         }
         self.totals.purged += purged;
         purged
-    }
-
-    /// Takes in what a snapshot has of a priority, and counts it.
-    pub(super) fn restore_level(
-        &mut self,
-        priority: u8,
-        sealed: VecDeque<Segment>,
-        (base, open): (Stamp, Vec<u8>),
-        behind: usize,
-    ) -> Result<(), Malformed> {
-        let (id, next, plain) = (self.id, self.next, &mut self.plain);
-        let mut last = 0;
-        let backlog = Backlog::of_segments(sealed, base, open, behind, |stamp, item| {
-            plain.add(item.len(), digest::item(id, stamp.position, priority, stamp.came_ms, item));
-            last = stamp.position;
-        })?;
-        let rising = self.levels.last().is_none_or(|level| level.priority < priority);
-        if !rising || last >= next || priority >= PRIORITIES || backlog.is_empty() {
-            return Err(Malformed);
-        }
-        self.levels.push(Level { priority, backlog });
-        Ok(())
-    }
-
-    /// The held items, in pieces for a snapshot.
-    pub(super) fn held_pieces(&mut self, budget: &mut Budget) -> Vec<Bytes> {
-        let (ready, delayed, leased) = (&self.ready, &self.delayed, &self.leased);
-        self.stretches.pieces(budget, |(state, priority, from), _| {
-            let positions = *from..*from + POSITIONS_IN_STRETCH;
-            stretch(|w| match state {
-                State::Ready => {
-                    let some = ready.range((*priority, positions.start)..(*priority, positions.end));
-                    some.for_each(|((_, position), held)| held.write(*position, w));
-                }
-                State::Delayed => delayed.range(positions).for_each(|(position, held)| held.write(*position, w)),
-                State::Leased => leased.range(positions).for_each(|(position, held)| held.write(*position, w)),
-            })
-        })
-    }
-
-    /// Keeps no stretch without held items in mind; there are few items.
-    pub(super) fn forget_empty_stretches(&mut self) {
-        self.stretches = Stretches::default();
-        let ready = self.ready.keys().map(|(priority, position)| (State::Ready, *priority, *position));
-        let delayed = self.delayed.keys().map(|position| (State::Delayed, 0, *position));
-        let leased = self.leased.keys().map(|position| (State::Leased, 0, *position));
-        let held: Vec<_> = ready.chain(delayed).chain(leased).collect();
-        held.into_iter().for_each(|(state, priority, position)| self.touch(state, priority, position));
-    }
-
-    /// How many held items there are.
-    pub(super) fn held_len(&self) -> u64 {
-        self.held.count
-    }
-
-    /// How many held items there are in a state.
-    pub(super) fn held_in(&self, state: State) -> u64 {
-        let count = match state {
-            State::Ready => self.ready.len(),
-            State::Delayed => self.delayed.len(),
-            State::Leased => self.leased.len(),
-        };
-        count as u64
-    }
-
-    /// Writes the held items of a state, in their order.
-    pub(super) fn write_held(&self, state: State, w: &mut Writer) {
-        match state {
-            State::Ready => self.ready.iter().for_each(|((_, position), held)| held.write(*position, w)),
-            State::Delayed => self.delayed.iter().for_each(|(position, held)| held.write(*position, w)),
-            State::Leased => self.leased.iter().for_each(|(position, held)| held.write(*position, w)),
-        }
     }
 
     /// The item that goes out next.
@@ -418,12 +345,6 @@ impl Queue {
         charge_of_queue(&self.label) + items + self.keys.charge()
     }
 
-    /// A held item has come or gone.
-    fn touch(&mut self, state: State, priority: u8, position: u64) {
-        let priority = if state == State::Ready { priority } else { 0 };
-        self.stretches.touch((state, priority, position - position % POSITIONS_IN_STRETCH));
-    }
-
     fn pop_plain(&mut self, priority: u8) -> (Stamp, Bytes) {
         let at = self.levels.iter().position(|level| level.priority == priority).expect("a level for what is in front");
         let (stamp, item) = self.levels[at].backlog.pop().expect("what is in front is there");
@@ -458,7 +379,7 @@ impl Queue {
 }
 
 impl Portion {
-    fn add(&mut self, bytes: usize, sum: Sum) {
+    pub(super) fn add(&mut self, bytes: usize, sum: Sum) {
         self.count += 1;
         self.bytes += bytes as u64;
         self.sum += sum;
@@ -475,39 +396,6 @@ impl Front {
     /// How long the item is.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
-    }
-}
-
-/// The room that an answer has for items.
-#[derive(Clone, Debug)]
-pub(super) struct Room {
-    used: usize,
-    /// For the first item, whatever its size.
-    first: usize,
-    /// For all, if there are several.
-    all: usize,
-}
-
-impl Room {
-    /// The room in an answer of at most so many bytes.
-    pub(super) fn of(bytes: usize) -> Room {
-        let first = bytes.saturating_sub(POP_ITEM_CHARGE);
-        Room { used: 0, first, all: first.min(POP_BYTES_MAX) }
-    }
-
-    /// The room in an answer that nobody keeps: one item always fits.
-    pub(super) fn unkept() -> Room {
-        Room::of(usize::MAX)
-    }
-
-    /// Whether one more item of this length fits; if so it is counted.
-    pub(super) fn fits(&mut self, bytes: usize) -> bool {
-        let used = self.used + bytes + POP_ITEM_CHARGE;
-        let fits = used <= if self.used == 0 { self.first } else { self.all };
-        if fits {
-            self.used = used;
-        }
-        fits
     }
 }
 

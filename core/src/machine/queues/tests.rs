@@ -8,7 +8,12 @@ mod wire;
 
 use super::*;
 use crate::chance::Chance;
+use crate::ids::{Digest, Slot};
+use crate::machine::{Place, Progress, UnknownRules, Unrestored};
+use crate::session::message::SessionId;
 use alloc::format;
+use alloc::vec::Vec;
+use bytes::Bytes;
 
 /// A label, which the test knows to be one.
 fn label(text: &str) -> Label {
