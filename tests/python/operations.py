@@ -119,6 +119,22 @@ def the_rest(q, queue, other, admin):
     same(q.do(2, other), [2, 0])
 
 
+def the_cluster(q):
+    status = q.ask(64, local=True)
+    kind, me, state, view, proposer, members, ring, _, voters, heard, end, committed, applied, _, digest, peers = status[:16]
+    same((kind, state, members, voters), (64, 0, voters, list(range(1, len(voters) + 1))))
+    assert me in heard and proposer in members and set(ring) <= set(members) and view > 0
+    assert end >= committed >= applied > 0 and len(digest) == 16
+    same(sorted([me] + [peer[0] for peer in peers]), voters)
+    assert all(len(peer) == 7 and peer[5] is True for peer in peers)
+    same(q.ask(65, 1, me, local=True), [65, 1])
+    same(q.ask(65, 2, 63, local=True), [65, 2])
+    same(q.ask(65, 1, 63, local=True), [65, 5])
+    same(q.ask(65, 3, me, 63, local=True), [65, 5])
+    same(q.ask(65, 4, me, local=True), [0, 1])
+    same(q.ask(66, local=True), [0, 1])
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("servers", nargs="+")
@@ -133,6 +149,7 @@ def main():
     other = leases(q, queue)
     settings(q, queue, other)
     the_rest(q, queue, other, admin=True)
+    the_cluster(q)
     print("every operation did what it should")
 
 

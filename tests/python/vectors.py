@@ -15,7 +15,13 @@ REQUESTS = [
     [3, 7, False, 0, b""],
     [4, 9, 5],
     [4, 0x10003, 5],
+    [3, 5, True, 5, msgpack.packb([64])],
+    [3, 6, True, 5, msgpack.packb([65, 1, 4])],
+    [3, 6, True, 5, msgpack.packb([65, 2, 2])],
+    [3, 6, True, 5, msgpack.packb([65, 3, 2, 4])],
 ]
+PEERS = [[2, None, 0, 0, 0, True, 0], [3, 1_500, 9, 300, 299, False, 12]]
+STATUS = [64, 1, 2, 9, 2, [1, 2], [1], 4, [1, 2, 3], [1, 3], 301, 300, 299, 5, bytes(range(16)), PEERS]
 ANSWERS = [
     [1, NONCE, 9],
     [2, 9, 2, 700, 1, [0, b"ok"]],
@@ -32,6 +38,9 @@ ANSWERS = [
     [8, 9],
     [5, [4, 9]],
     [8, 9],
+    [3, 5, 299, msgpack.packb(STATUS)],
+    [3, 6, 299, msgpack.packb([65, 0, 7])],
+    [3, 6, 299, msgpack.packb([65, 9])],
 ]
 PIECES = [[6, 1, 0, 2, bytes(512)], [6, 300, 1, 2, b"end"], [7, 1, 0, b"\x02"], [7, 1, 2, b""]]
 REFUSED = [

@@ -19,6 +19,7 @@ pub mod clock;
 pub mod counts;
 pub mod faults;
 pub mod fuzz;
+pub mod model;
 pub mod network;
 pub mod node;
 pub mod process;

@@ -53,6 +53,13 @@ pub struct Detector {
     peers: Vec<(MemberId, Peer)>,
 }
 
+impl Peer {
+    /// For how long nothing has come from it.
+    pub fn silent_for(&self, now: Time) -> Option<Span> {
+        self.heard_at.map(|at| now.since(at))
+    }
+}
+
 impl Detector {
     /// Nothing is known yet.
     pub fn new(timing: Timing, order: Order) -> Detector {

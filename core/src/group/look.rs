@@ -3,10 +3,11 @@
 use crate::electorate::Electorate;
 use crate::ids::{Ballot, BootId, MemberId, MemberSet, Slot, StoreId, View};
 use crate::store::Position;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 use super::Group;
 use super::log::Log;
+use super::message::Heartbeat;
 use super::order::Ordering;
 use super::own::Own;
 
@@ -65,6 +66,11 @@ impl Group {
     /// Who of the others is heard.
     pub fn heard(&self, now: Time) -> MemberSet {
         self.detector.heard(now)
+    }
+
+    /// What it knows of the others: for how long each was silent, if it ever was heard, and what it said last.
+    pub fn acquaintances(&self, now: Time) -> impl Iterator<Item = (MemberId, Option<Span>, &Heartbeat)> {
+        self.detector.peers().map(move |(member, peer)| (member, peer.silent_for(now), &peer.heartbeat))
     }
 
     /// How far the log is committed, as far as this replica or anybody whom it hears knows.

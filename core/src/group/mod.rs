@@ -75,7 +75,7 @@ use turns::Turns;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// One member's share in the order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Group {
     options: Options,
     boot: BootId,

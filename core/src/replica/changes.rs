@@ -2,8 +2,10 @@
 
 use crate::group::admission::{ClusterChange, Unfit};
 use crate::machine::Machine;
+use crate::session::message::{Refusal, RequestName};
 use crate::time::{Span, Time};
 
+use super::inquiry::Asking;
 use super::{Output, Replica};
 
 /// Names an [`Input::Change`](super::Input::Change) until its end is known.
@@ -26,10 +28,19 @@ pub enum ChangeOutcome {
     Unknown,
 }
 
+/// Who is told how a change ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Orderer {
+    /// The shell.
+    Shell(ChangeId),
+    /// A client.
+    Client(Asking),
+}
+
 /// A change that was ordered here.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ordered {
-    id: ChangeId,
+    orderer: Orderer,
     /// The configuration that it replaces.
     number: u64,
     change: ClusterChange,
@@ -38,10 +49,23 @@ pub(super) struct Ordered {
 
 impl<M: Machine> Replica<M> {
     /// An operator orders a change.
-    pub(super) fn on_change(&mut self, now: Time, id: ChangeId, change: ClusterChange, wait: Span) {
+    pub(super) fn order_change(&mut self, now: Time, orderer: Orderer, change: ClusterChange, wait: Span) {
         match self.group.change_cluster(now, change, wait) {
-            Ok(number) => self.ordered.push(Ordered { id, number, change, until: now + wait }),
-            Err(unfit) => self.out.push_back(Output::Changed { id, outcome: ChangeOutcome::Unfit(unfit) }),
+            Ok(number) => self.ordered.push(Ordered { orderer, number, change, until: now + wait }),
+            Err(unfit) => self.tell_orderer(orderer, ChangeOutcome::Unfit(unfit)),
+        }
+    }
+
+    /// Whether this client waits already for the change that it asks for: from now on it is told where it is now.
+    pub(super) fn asks_again(&mut self, asking: Asking) -> bool {
+        let same =
+            |ordered: &&mut Ordered| matches!(ordered.orderer, Orderer::Client(known) if known.nonce == asking.nonce);
+        match self.ordered.iter_mut().find(same) {
+            Some(ordered) => {
+                ordered.orderer = Orderer::Client(asking);
+                true
+            }
+            None => false,
         }
     }
 
@@ -51,8 +75,7 @@ impl<M: Machine> Replica<M> {
             return;
         }
         let proven = self.group.committed_electorate().sealed;
-        let out = &mut self.out;
-        self.ordered.retain(|ordered| {
+        for ordered in core::mem::take(&mut self.ordered) {
             let next = proven.number == ordered.number + 1;
             let outcome = if next && ordered.change.is_done(&proven) {
                 ChangeOutcome::Done { configuration: proven.number }
@@ -61,10 +84,21 @@ impl<M: Machine> Replica<M> {
             } else if proven.number > ordered.number || now >= ordered.until {
                 ChangeOutcome::Unknown
             } else {
-                return true;
+                self.ordered.push(ordered);
+                continue;
             };
-            out.push_back(Output::Changed { id: ordered.id, outcome });
-            false
-        });
+            self.tell_orderer(ordered.orderer, outcome);
+        }
+    }
+
+    fn tell_orderer(&mut self, orderer: Orderer, outcome: ChangeOutcome) {
+        match orderer {
+            Orderer::Shell(id) => self.out.push_back(Output::Changed { id, outcome }),
+            // That is for another replica to do, and clients know what to make of such a refusal.
+            Orderer::Client(asking) if outcome == ChangeOutcome::Unfit(Unfit::NotServing) => {
+                self.refuse_client(asking.client, RequestName::Read(asking.nonce), Refusal::NoQuorum);
+            }
+            Orderer::Client(asking) => self.tell_changed(asking, outcome),
+        }
     }
 }

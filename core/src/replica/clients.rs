@@ -17,6 +17,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
+use super::inquiry::{Asking, Inquiry};
 use super::{ClientId, Event, Output, Replica};
 
 /// The largest request: no more than may be held back, or it would be told for ever that the replica is busy.
@@ -241,6 +242,11 @@ impl Clients {
 impl<M: Machine> Replica<M> {
     /// A client said something.
     pub(super) fn on_client(&mut self, now: Time, client: ClientId, message: ClientMessage) {
+        if let ClientMessage::Read { nonce, wait_ms, question, .. } = &message
+            && let Some(inquiry) = Inquiry::read(question)
+        {
+            return self.on_inquiry(now, Asking { client, nonce: *nonce }, *wait_ms, inquiry);
+        }
         match message {
             ClientMessage::Open { nonce, wait_ms } => {
                 self.hold(now, client, RequestName::Open(nonce), wait_ms, &Request::Open { nonce });
@@ -416,7 +422,7 @@ impl<M: Machine> Replica<M> {
         self.out.push_back(Output::Reply { client, message });
     }
 
-    fn refuse_client(&mut self, client: ClientId, request: RequestName, refusal: Refusal) {
+    pub(super) fn refuse_client(&mut self, client: ClientId, request: RequestName, refusal: Refusal) {
         let message = ServerMessage::Refused { request, refusal };
         self.out.push_back(Output::Reply { client, message });
     }

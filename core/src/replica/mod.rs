@@ -6,6 +6,7 @@
 mod changes;
 mod clients;
 mod event;
+mod inquiry;
 mod interface;
 mod orders;
 mod retirement;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use changes::{ChangeId, ChangeOutcome};
 pub use event::{Event, Succession};
+pub use inquiry::{Changed, Inquiry, Peer, State, Status};
 pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
 
 use crate::chance::Chance;
@@ -28,8 +30,9 @@ use crate::time::Time;
 use crate::wire::Writer;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use changes::Ordered;
+use changes::{Ordered, Orderer};
 use clients::Clients;
+use inquiry::EndedChanges;
 use retirement::Retirement;
 
 /// One member of a cluster.
@@ -41,6 +44,7 @@ pub struct Replica<M> {
     machine: Sessions<M>,
     clients: Clients,
     ordered: Vec<Ordered>,
+    ended_changes: EndedChanges,
     /// When group is to be called.
     group_at: Time,
     /// When this replica may order something by itself again.
@@ -84,6 +88,7 @@ impl<M: Machine> Replica<M> {
         Replica {
             clients: Clients::new(now),
             ordered: Vec::new(),
+            ended_changes: EndedChanges::default(),
             options,
             link,
             group,
@@ -117,7 +122,7 @@ impl<M: Machine> Replica<M> {
             Input::Client { client, message } => self.on_client(now, client, message),
             Input::Report(report) => self.group.report(now, report),
             Input::Fetched { id, fetched } => self.group.fetched(id, fetched),
-            Input::Change { id, change, wait } => self.on_change(now, id, change, wait),
+            Input::Change { id, change, wait } => self.order_change(now, Orderer::Shell(id), change, wait),
             Input::Retire => self.retire(now),
             Input::Tick => {}
         }

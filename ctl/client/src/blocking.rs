@@ -5,9 +5,11 @@ use crate::options::Options;
 use crate::queues::Client;
 use crate::split::Split;
 use bytes::Bytes;
+use ftq_core::group::admission::ClusterChange;
 use ftq_core::machine::queues::{
     Answer, Command, Delivery, Limits, PushOptions, QueueId, Receipt, Seen, Settings, Size, Statistics, Summary,
 };
+use ftq_core::replica::{ChangeOutcome, Status};
 use futures_lite::future::block_on;
 use std::io;
 use std::ops::Range;
@@ -152,6 +154,16 @@ impl Blocking {
     /// See [`Client::limit`].
     pub fn limit(&self, limits: Limits) -> Result<(), Error> {
         block_on(self.client.limit(limits))
+    }
+
+    /// See [`Client::status`].
+    pub fn status(&self) -> Result<Status, Error> {
+        block_on(self.client.status())
+    }
+
+    /// See [`Client::change_cluster`].
+    pub fn change_cluster(&self, change: ClusterChange) -> Result<ChangeOutcome, Error> {
+        block_on(self.client.change_cluster(change))
     }
 
     /// See [`Client::close`].

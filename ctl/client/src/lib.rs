@@ -40,11 +40,14 @@ pub use blocking::Blocking;
 pub use bytes::Bytes;
 pub use classic::FtQueue;
 pub use error::Error;
+pub use ftq_core::group::admission::{ClusterChange, Unfit};
+pub use ftq_core::ids::{MemberId, MemberSet};
 pub use ftq_core::machine::Place;
 pub use ftq_core::machine::queues::{
     Answer, Command, Delivery, Error as No, Label, Limits, PushOptions, Question, QueueId, Receipt, Seen, Settings,
     Size, Statistics, Summary, Totals,
 };
+pub use ftq_core::replica::{ChangeOutcome, Peer, State, Status};
 pub use ftq_net::keys::{ClientKey, Role};
 pub use options::{Options, key};
 pub use queues::Client;

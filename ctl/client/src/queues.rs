@@ -5,11 +5,14 @@ use crate::error::Error;
 use crate::options::Options;
 use async_channel::Sender;
 use bytes::Bytes;
+use ftq_core::group::admission::ClusterChange;
+use ftq_core::ids::MemberSet;
 use ftq_core::machine::Place;
 use ftq_core::machine::queues::{
     Answer, Command, Delivery, Label, Limits, PushOptions, Question, QueueId, Receipt, Seen, Settings, Size,
     Statistics, Summary, decode_reply,
 };
+use ftq_core::replica::{ChangeOutcome, Changed, Inquiry, Status};
 use std::io;
 use std::time::Duration;
 
@@ -225,6 +228,33 @@ impl Client {
         summary_of(self.ask(Question::Summary, true).await?)
     }
 
+    /// How the replica is that is asked, whatever state it is in, and what it knows of the others.
+    pub async fn status(&self) -> Result<Status, Error> {
+        let (_, bytes) = self.order(Request::Read { local: true, question: Inquiry::Status.encode() }).await?;
+        Status::decode(bytes).map_err(|_| Error::Unknown)
+    }
+
+    /// Changes who belongs to the cluster: how that ended. It takes the role admin.
+    pub async fn change_cluster(&self, change: ClusterChange) -> Result<ChangeOutcome, Error> {
+        let before = self.status().await?;
+        let question = Inquiry::Change(change).encode();
+        let outcome = match self.order(Request::Read { local: true, question }).await {
+            Ok((_, bytes)) => Changed::decode(bytes).map_err(|_| Error::Unknown)?.0,
+            Err(Error::NotAllowed) => return Err(Error::NotAllowed),
+            // It may have been heard.
+            Err(_) => return Err(Error::Unknown),
+        };
+        match outcome {
+            ChangeOutcome::Unknown => Err(Error::Unknown),
+            // The first replica that was asked may have done it before the last one looked.
+            ChangeOutcome::Unfit(_) if !is_so(change, before.voters) => match self.status().await {
+                Ok(now) if is_so(change, now.voters) => Ok(ChangeOutcome::Done { configuration: now.configuration }),
+                Ok(_) | Err(_) => Ok(outcome),
+            },
+            ChangeOutcome::Done { .. } | ChangeOutcome::Unfit(_) | ChangeOutcome::Overtaken => Ok(outcome),
+        }
+    }
+
     /// Closes the session: what is leased goes back at once, and calls of clones that are under way may end as
     /// unknown. A later call opens another one.
     pub async fn close(&self) -> Result<(), Error> {
@@ -264,6 +294,15 @@ impl Client {
         let (answer, answered) = async_channel::bounded(1);
         self.orders.send(Order { request, answer }).await.map_err(|_| Error::Closed)?;
         answered.recv().await.map_err(|_| Error::Unknown)?
+    }
+}
+
+/// Whether the cluster is as this change would have it.
+fn is_so(change: ClusterChange, voters: MemberSet) -> bool {
+    match change {
+        ClusterChange::Add(new) => voters.contains(new),
+        ClusterChange::Remove(old) => !voters.contains(old),
+        ClusterChange::Replace { old, new } => voters.contains(new) && !voters.contains(old),
     }
 }
 

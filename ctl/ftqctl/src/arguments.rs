@@ -4,7 +4,9 @@ mod care;
 mod queues;
 mod work;
 
-pub(crate) use care::{Completions, Key, KeyCommand, KeyList, KeyNew, Status};
+pub(crate) use care::{
+    Check, Completions, Doctor, Key, KeyCommand, KeyList, KeyNew, Member, MemberCommand, Members, Status, Verify,
+};
 pub(crate) use queues::{
     Browse, Create, Destroy, GetId, Id, List, Pause, Pop, Purge, Push, Resume, Set, Show, Size, Top,
 };
@@ -85,6 +87,11 @@ pub(crate) enum Command {
     Dead(Dead),
     GetId(GetId),
     Status(Status),
+    Members(Members),
+    Member(Member),
+    Check(Check),
+    Verify(Verify),
+    Doctor(Doctor),
     Key(Key),
     Completions(Completions),
 }

@@ -1,12 +1,12 @@
 //! The commands, each with the calls that it takes.
 
+mod cluster;
 mod completions;
 mod dead;
 mod items;
 mod key;
 mod push;
 mod queues;
-mod status;
 mod work;
 
 use crate::arguments::{Arguments, Command};
@@ -61,7 +61,12 @@ pub(crate) fn perform(mut arguments: Arguments) -> Result<(), Failure> {
         Command::Work(it) => work::perform(&asked, &it),
         Command::Dead(it) => dead::perform(&asked, &it.command),
         Command::GetId(it) => queues::get_id(&asked, &it),
-        Command::Status(_) => status::show(&asked),
+        Command::Status(_) => cluster::status(&asked),
+        Command::Members(_) => cluster::members(&asked),
+        Command::Member(it) => cluster::change(&asked, &it.command),
+        Command::Check(_) => cluster::check(&asked),
+        Command::Verify(_) => cluster::verify(&asked),
+        Command::Doctor(_) => cluster::doctor(&asked),
         Command::Key(_) | Command::Completions(_) => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! The words of a command line: what they have to look like, and what they become.
 
-use ftq_client::{QueueId, Receipt};
+use ftq_client::{MemberId, QueueId, Receipt};
 use ftq_net::keys::Role;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -68,6 +68,11 @@ pub(crate) fn framing(text: &str) -> Result<Framing, String> {
         "whole" => Ok(Framing::Whole),
         _ => Err(format!("{text}: items are told apart by line or by length, or it is one item as a whole")),
     }
+}
+
+pub(crate) fn member(text: &str) -> Result<MemberId, String> {
+    let member = text.parse().ok().and_then(MemberId::new);
+    member.ok_or_else(|| format!("{text}: the id of a member is a number from 1 to 63"))
 }
 
 pub(crate) fn role(text: &str) -> Result<Role, String> {

@@ -26,7 +26,7 @@ use crate::keys::{ClientKey, Role};
 use crate::socket::Path;
 use bytes::Bytes;
 use ftq_core::machine::queues::Command;
-use ftq_core::replica::ClientId;
+use ftq_core::replica::{ClientId, Inquiry};
 use ftq_core::session::message::{ClientMessage, Refusal, ServerMessage};
 use ftq_core::time::{Span, Time};
 use keys::{Cookies, Key};
@@ -369,6 +369,7 @@ impl Port {
 /// The least role that may say this.
 pub fn needed(message: &ClientMessage) -> Role {
     match message {
+        ClientMessage::Read { question, .. } if Inquiry::is_for_operators(question) => Role::Admin,
         ClientMessage::Read { .. } => Role::Read,
         ClientMessage::Call { command, .. } if Command::is_for_operators(command) => Role::Admin,
         ClientMessage::Open { .. } | ClientMessage::Call { .. } | ClientMessage::Close { .. } => Role::Write,

@@ -1,11 +1,12 @@
 //! Which configurations there were, and by which of them each view counts, from what stands in the slots.
 //!
 //! Always: a view counts by the configuration that the log under it has proven and, if a change ends that
-//! log, by the one that this proposes as well; it is the same for all who install it.
+//! log, by the one that this proposes as well; it is the same for all who install it, and its members are a
+//! quorum by it. A change is the last slot of its view, and the slot behind it is its seal (RULES S5).
 
 use super::{Checked, Invariant, require};
 use ftq_core::group::notice::Notice;
-use ftq_core::ids::{Ballot, Configuration, Digest, MemberId, MemberSet, Slot, StoreId};
+use ftq_core::ids::{Ballot, Configuration, Digest, MemberId, MemberSet, Slot, StoreId, View};
 use ftq_core::store::SlotRecord;
 use std::collections::BTreeMap;
 
@@ -36,8 +37,14 @@ impl Electorates {
     }
 
     /// A slot was appended behind another one.
-    pub(crate) fn appended(&mut self, before: (Slot, Digest), record: &SlotRecord) {
+    pub(crate) fn appended(&mut self, before: (Slot, Digest), record: &SlotRecord) -> Checked {
         let here = (record.slot, record.digest);
+        if let Some(Notice::Change(next)) = self.notices.get(&before) {
+            let is_seal = matches!(Notice::of(&record.content), Some(Notice::Seal(sealed)) if sealed == *next);
+            require(is_seal, Invariant::Electorate, || {
+                format!("slot {} follows a change of the cluster, and is not its seal", record.slot)
+            })?;
+        }
         let mut proven = if before.0 == Slot(0) { Some(1) } else { self.proven.get(&before).copied() };
         if let Some(notice) = Notice::of(&record.content) {
             if let Notice::Seal(sealed) = &notice {
@@ -51,10 +58,13 @@ impl Electorates {
         if self.proven.len() > SLOTS_KEPT {
             self.proven.pop_first();
         }
+        Ok(())
     }
 
     /// A member is about to install a view over a log with this end, and says that this is what it has proven.
-    pub(crate) fn installing(&mut self, view: Ballot, sealed: &Configuration, end: (Slot, Digest)) -> Checked {
+    pub(crate) fn installing(&mut self, view: &View, sealed: &Configuration, end: (Slot, Digest)) -> Checked {
+        let members: Vec<(MemberId, StoreId)> = view.members.iter().map(|p| (p.member, p.store)).collect();
+        let view = view.ballot;
         let known = self.proven.get(&end).copied();
         require(known.is_none_or(|number| number == sealed.number), Invariant::Electorate, || {
             format!("view {view:?} counts by configuration {}, its log has proven {known:?}", sealed.number)
@@ -71,15 +81,23 @@ impl Electorates {
         let before = self.views.entry(view).or_insert_with(|| counts.clone());
         require(*before == counts, Invariant::Electorate, || {
             format!("view {view:?} counts by {counts:?} and by {before:?}")
+        })?;
+        require(self.is_quorum(view, &members), Invariant::Electorate, || {
+            format!("the members of view {view:?}, {members:?}, are no quorum by {counts:?}")
         })
     }
 
     /// Whether these stores are a quorum in a view.
     pub fn is_quorum(&self, view: Ballot, who: &[(MemberId, StoreId)]) -> bool {
         let counts = self.views.get(&view).map_or(std::slice::from_ref(&self.current), Vec::as_slice);
-        counts.iter().all(|configuration| {
-            let seated = who.iter().filter(|(member, store)| configuration.seats(*member, *store));
-            configuration.is_quorum(seated.map(|(member, _)| *member).collect())
+        counts.iter().all(|configuration| holds_quorum(configuration, who))
+    }
+
+    /// Whether these stores are a quorum of some configuration that has been proven.
+    pub fn was_quorum(&self, who: &[(MemberId, StoreId)]) -> bool {
+        self.notices.values().any(|notice| match notice {
+            Notice::Seal(sealed) => holds_quorum(sealed, who),
+            Notice::Change(_) => false,
         })
     }
 
@@ -112,4 +130,9 @@ impl Electorates {
         });
         std::iter::once(&self.current).chain(next)
     }
+}
+
+fn holds_quorum(configuration: &Configuration, who: &[(MemberId, StoreId)]) -> bool {
+    let seated = who.iter().filter(|(member, store)| configuration.seats(*member, *store));
+    configuration.is_quorum(seated.map(|(member, _)| *member).collect())
 }

@@ -4,6 +4,7 @@
 //! jobs handed to stores ─▶ sequencing      what was sequenced, by whom, and what is in it
 //! what slots say        ─▶ electorates     what is a quorum, in which view
 //! facts on the disks    ─▶ durability      what is committed: the only truth about commits
+//! snapshots             ─▶ snapshots       who has the state that a log is cut below
 //! slots applied         ─▶ witness         the one log, executed by a naive reference
 //! inputs of clients     ─▶ submissions     who was given which request, and what was refused
 //! calls and their ends  ─▶ history         what clients were told, and when
@@ -16,6 +17,7 @@ pub mod electorates;
 pub mod history;
 pub mod reference;
 pub mod sequencing;
+pub mod snapshots;
 pub mod submissions;
 pub mod witness;
 
@@ -63,6 +65,8 @@ pub enum Invariant {
     TailRepaired,
     /// A view counts by the configurations that the log under it says.
     Electorate,
+    /// The log is cut only where a quorum has the same state.
+    CutAgreed,
     /// Nothing panics.
     NoPanic,
 }
@@ -104,6 +108,7 @@ impl Invariant {
             Invariant::Progress => "progress",
             Invariant::TailRepaired => "tail-repaired",
             Invariant::Electorate => "electorate",
+            Invariant::CutAgreed => "cut-agreed",
             Invariant::NoPanic => "no-panic",
         }
     }

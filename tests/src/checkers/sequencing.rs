@@ -158,7 +158,7 @@ impl Sequencing {
                     self.origins.insert((record.slot, record.digest), record.view);
                     let held = self.held(member);
                     if let (Some(slot), Some(digest)) = (held.handed, held.handed_digest) {
-                        electorates.appended((slot, digest), record);
+                        electorates.appended((slot, digest), record)?;
                     }
                     Sequencing::appended(member, self.held(member), record)?;
                 }
@@ -182,7 +182,7 @@ impl Sequencing {
                     (held.handed, held.handed_digest) = (Some(*keep), caught.or(kept));
                 }
                 match (held.handed, held.handed_digest) {
-                    (Some(slot), Some(digest)) => electorates.installing(view.ballot, configuration, (slot, digest)),
+                    (Some(slot), Some(digest)) => electorates.installing(view, configuration, (slot, digest)),
                     (Some(_) | None, _) => Ok(()),
                 }
             }

@@ -5,6 +5,8 @@ use ftq_core::group::message::Message;
 use ftq_core::ids::{BootId, ClusterId, MemberId, MemberSet};
 use ftq_core::link::{HEADER_BYTES, Link, Options};
 use ftq_core::machine::queues::{Command, Question, decode_reply, encode_reply};
+use ftq_core::replica::{Changed, Inquiry, Status};
+use ftq_core::session::message::{ClientMessage, ServerMessage};
 use ftq_core::time::Time;
 use ftq_core::wire::Writer;
 use ftq_net::client::{self, Datagram, Line, Port};
@@ -122,6 +124,11 @@ pub(super) fn client_payloads(bytes: &[u8]) {
 /// A request of a client.
 pub(super) fn client_request(bytes: &[u8]) {
     if let Ok(message) = client::decode_request(Bytes::copy_from_slice(bytes)) {
+        if let ClientMessage::Read { question, .. } = &message
+            && let Some(Ok(inquiry)) = Inquiry::read(question)
+        {
+            assert_eq!(Inquiry::read(&inquiry.encode()), Some(Ok(inquiry)));
+        }
         assert_eq!(client::decode_request(client::encode_request(&message)), Ok(message));
     }
 }
@@ -129,6 +136,14 @@ pub(super) fn client_request(bytes: &[u8]) {
 /// An answer of a server.
 pub(super) fn client_answer(bytes: &[u8]) {
     if let Ok(message) = client::decode_answer(Bytes::copy_from_slice(bytes)) {
+        if let ServerMessage::ReadAnswer { answer, .. } = &message {
+            if let Ok(status) = Status::decode(answer.clone()) {
+                assert_eq!(Status::decode(status.encode()), Ok(status));
+            }
+            if let Ok(changed) = Changed::decode(answer.clone()) {
+                assert_eq!(Changed::decode(changed.encode()), Ok(changed));
+            }
+        }
         assert_eq!(client::decode_answer(client::encode_answer(&message)), Ok(message));
     }
 }
@@ -139,12 +154,7 @@ pub(super) fn server_datagram(bytes: &[u8]) {
     for mut line in [Line::plain(60_000), Line::sealed(&key, [1; 32], 1_400)] {
         line.send(
             Time(0),
-            &ftq_core::session::message::ClientMessage::Read {
-                nonce: 1,
-                local: true,
-                wait_ms: 1,
-                question: Bytes::from_static(&[0; 3_000]),
-            },
+            &ClientMessage::Read { nonce: 1, local: true, wait_ms: 1, question: Bytes::from_static(&[0; 3_000]) },
         );
         for (at, datagram) in (0..).zip(parts(bytes)) {
             let now = Time(at * 1_000);

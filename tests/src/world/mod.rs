@@ -19,6 +19,7 @@ use crate::checkers::Violation;
 use crate::checkers::durability::Durability;
 use crate::checkers::history::History;
 use crate::checkers::sequencing::Sequencing;
+use crate::checkers::snapshots::Snapshots;
 use crate::checkers::submissions::Submissions;
 use crate::checkers::witness::Witness;
 use crate::clients::SimClient;
@@ -81,6 +82,7 @@ pub struct World {
 struct Checks {
     durability: Durability,
     sequencing: Sequencing,
+    snapshots: Snapshots,
     submissions: Submissions,
     witness: Witness,
     history: History,

@@ -176,8 +176,23 @@ impl World {
                 | Job::Snapshot { .. }
                 | Job::Cut { .. } => None,
             };
-            let Checks { sequencing, durability, .. } = &mut self.checks;
-            let checked = sequencing.handed(self.nodes[node].member, job, kept, durability.electorates_mut());
+            let (member, store) = (self.nodes[node].member, self.nodes[node].durable().store());
+            let Checks { sequencing, snapshots, durability, .. } = &mut self.checks;
+            let mut checked = sequencing.handed(member, job, kept, durability.electorates_mut());
+            match job {
+                Job::Snapshot { snapshot } | Job::Adopt { generation: _, snapshot } => {
+                    snapshots.taken(member, store, snapshot);
+                }
+                Job::Cut { below } => {
+                    checked = checked.and_then(|()| snapshots.cut(member, *below, durability.electorates()));
+                }
+                Job::Append { .. }
+                | Job::Promise { .. }
+                | Job::Install { .. }
+                | Job::CatchUp { .. }
+                | Job::Heard { .. }
+                | Job::Deliver { .. } => {}
+            }
             self.check(checked);
         }
     }

@@ -6,6 +6,7 @@ use crate::checkers::durability::Durability;
 use crate::checkers::history::History;
 use crate::checkers::reference::Reference;
 use crate::checkers::sequencing::Sequencing;
+use crate::checkers::snapshots::Snapshots;
 use crate::checkers::submissions::Submissions;
 use crate::checkers::witness::Witness;
 use crate::clients::SimClient;
@@ -191,6 +192,7 @@ impl Setup {
             checks: Checks {
                 durability: Durability::new(founding, members),
                 sequencing: Sequencing::new(cluster, members),
+                snapshots: Snapshots::default(),
                 submissions: Submissions::default(),
                 witness: Witness::new(Reference::new(begins.number(), LIMITS)),
                 history: History::default(),

@@ -251,6 +251,33 @@ fn an_interrupted_push_says_how_many_are_done() {
     assert!(pushed < 1_000_000, "it was interrupted");
 }
 
+/// The same pushes by the library and by `ftqctl` with its progress on a terminal.
+#[test]
+#[ignore = "half a minute for a figure: cargo test -p ftq-tests --test process million -- --ignored --nocapture"]
+fn a_million_lines_cost_at_most_twice_what_they_cost_the_library() {
+    let told = Told::new();
+    let client = told.cluster.blocking();
+    let queue = client.create("library").expect("create");
+    told.says("create letters", "2\n");
+    let lines: Vec<String> = (0..1_000_000).map(|n| format!("this is line {n}")).collect();
+    let file = told.cluster.keys().with_file_name("items");
+    fs::write(&file, lines.join("\n")).expect("a file");
+    let clock = ftq_tests::process::Ticks::start();
+    client.push_split(queue, lines).expect("push");
+    let library = clock.passed();
+    let servers: Vec<String> = told.cluster.servers().iter().map(|server| format!("--server {server}")).collect();
+    let line = format!("{} ftqctl {} push letters --file {}", program().display(), servers.join(" "), file.display());
+    let clock = ftq_tests::process::Ticks::start();
+    let output =
+        Command::new("script").args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).output().expect("script runs");
+    let ctl = clock.passed();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stdout).contains(" %  "), "progress is shown");
+    assert_eq!(told.json("size letters")["ready"], 1_000_000);
+    println!("a million lines: {library:?} by the library, {ctl:?} by ftqctl");
+    assert!(ctl < library * 2, "{library:?} by the library, {ctl:?} by ftqctl");
+}
+
 fn interrupt(child: &Child) {
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());
@@ -284,17 +311,108 @@ fn status_says_of_each_how_it_is() {
     let status = told.json("status");
     assert_eq!((&status["quorum"], status["servers"].as_array().map(Vec::len)), (&json!(true), Some(3)));
     assert!(
-        status["servers"].as_array().expect("servers").iter().all(|server| server["state"] == "answers"),
+        status["servers"].as_array().expect("servers").iter().all(|server| server["state"] == "serves"),
         "{status}"
     );
+    assert_eq!((&status["can_lose"], &status["findings"]), (&json!(1), &json!([])));
+    let checked = told.json("check");
+    assert_eq!((&checked["health"], &checked["findings"]), (&json!("well"), &json!([])));
+    told.says("check", "well\n");
+    let members = told.json("members");
+    assert_eq!(members["members"].as_array().map(Vec::len), Some(3), "{members}");
+    for member in members["members"].as_array().expect("members") {
+        let flags = ["votes", "in_view", "turns", "heard"].map(|name| member[name] == true);
+        assert_eq!(flags, [true; 4], "{members}");
+    }
+    let verified = told.json("verify");
+    assert_eq!(verified["members"].as_array().map(Vec::len), Some(3), "{verified}");
+    let doctor = told.json("doctor");
+    assert_eq!(doctor["servers"][0]["peers"].as_array().map(Vec::len), Some(2), "{doctor}");
+
     told.cluster.kill(2);
-    let text = String::from_utf8(told.ctl("status").stdout).expect("text");
+    let text =
+        until(|| String::from_utf8(told.ctl("status").stdout).expect("text"), |text| text.contains("is not heard"));
     assert!(text.contains("silent") && text.contains("quorum: yes, at slot"), "{text}");
+    assert!(
+        text.contains("members that it can lose: 0") && text.contains("degraded: member 2 is not heard by"),
+        "{text}"
+    );
+    let output = told.ctl("check");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("degraded\n"));
     told.cluster.kill(3);
+    let output = told.cluster.ctl_within(Duration::from_secs(3), &["check"]);
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.starts_with("down\ndown: the cluster does not answer as a whole"), "{text}");
     let output = told.cluster.ctl_within(Duration::from_secs(3), &["status"]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("quorum: no"));
+}
+
+/// Looks again and again until it is as it should be.
+fn until<T: std::fmt::Debug>(look: impl Fn() -> T, is_right: impl Fn(&T) -> bool) -> T {
+    let clock = ftq_tests::process::Ticks::start();
+    loop {
+        let seen = look();
+        if is_right(&seen) {
+            return seen;
+        }
+        assert!(clock.passed() < ftq_tests::process::CEILING, "{seen:?}");
+        pause(Duration::from_millis(100));
+    }
+}
+
+/// A fourth replica comes in, one goes, and one takes another's place, while the cluster works.
+#[test]
+fn members_come_and_go() {
+    let mut cluster = Cluster::new(program(), 5);
+    let file = |cluster: &Cluster, member: u8| cluster.keys().with_file_name(format!("{member}.toml"));
+    let whole: Vec<String> =
+        (1..=5).map(|me| fs::read_to_string(file(&cluster, me)).expect("a configuration")).collect();
+    for me in 1..=3 {
+        let text = &whole[usize::from(me) - 1];
+        let three = text.split("[[members]]").take(4).collect::<Vec<_>>().join("[[members]]");
+        fs::write(file(&cluster, me), three).expect("a configuration");
+        cluster.start(me);
+    }
+    let told = Told { cluster };
+    until(|| told.ctl("create letters").status.code(), |code| *code == Some(0));
+    let mut told = told;
+    // From now on all are told of all five, one after the other.
+    for me in 1..=3 {
+        told.cluster.kill(me);
+        fs::write(file(&told.cluster, me), &whole[usize::from(me) - 1]).expect("a configuration");
+        told.cluster.start(me);
+        until(|| told.json("status"), |it| it["servers"][usize::from(me) - 1]["state"] == "serves");
+    }
+    told.fails("member add 3", 1, "it is a member already");
+    told.fails("member remove 4", 1, "it is no member");
+    told.fails("member add 4", 1, "no replica with that id is heard here");
+    told.fails("member add 64", 64, "a number from 1 to 63");
+    told.cluster.start(4);
+    told.cluster.start(5);
+    until(
+        || told.json("status"),
+        |it| it["servers"][3]["state"] == "learner" && it["servers"][4]["state"] == "learner",
+    );
+    told.says("member add 4", "");
+    let votes = |it: &Value, expected: &[u64]| {
+        let members = it["members"].as_array().expect("members");
+        let voting: Vec<u64> =
+            members.iter().filter(|it| it["votes"] == true).filter_map(|it| it["member"].as_u64()).collect();
+        voting == expected
+    };
+    until(|| told.json("members"), |it| votes(it, &[1, 2, 3, 4]));
+    until(|| told.json("status"), |it| it["servers"][3]["state"] == "serves");
+    told.says("push letters a", "");
+    told.says("member replace 2 5", "");
+    until(|| told.json("members"), |it| votes(it, &[1, 3, 4, 5]));
+    told.says("member remove 1", "");
+    until(|| told.json("members"), |it| votes(it, &[3, 4, 5]));
+    told.says("pop letters", "a\n");
+    assert!(told.cluster.story().contains("does without this store"), "those who went were told");
 }
 
 #[test]
@@ -339,6 +457,8 @@ fn a_key_is_taken_from_a_file_that_nobody_else_can_read() {
     told.says(&format!("create letters --key {app}"), "1\n");
     told.says(&format!("--key {watch} size letters"), "0\n");
     told.fails(&format!("push letters a --key {watch}"), 1, "it takes one with a higher role");
+    told.fails(&format!("member remove 3 --key {app}"), 1, "it takes one with a higher role");
+    assert_eq!(told.json(&format!("status --key {watch}"))["quorum"], true);
     let listed = told.json(&format!("key list {app}"));
     assert_eq!(listed, json!({ "keys": [{ "kind": "client", "name": "app", "role": "write" }] }));
     let output = told.cluster.ctl_within(Duration::from_secs(1), &["size", "letters"]);

@@ -105,6 +105,6 @@ fn every_command(cluster: &Cluster) {
     let status = cluster.ctl(&["status"]);
     let text = String::from_utf8_lossy(&status.stdout).into_owned();
     assert_eq!(status.status.code(), Some(0), "{text}");
-    assert_eq!(text.matches("answers").count(), cluster.members().count(), "{text}");
+    assert_eq!(text.matches("serves").count(), cluster.members().count(), "{text}");
     assert!(text.contains("quorum: yes"), "{text}");
 }

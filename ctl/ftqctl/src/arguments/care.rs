@@ -2,13 +2,77 @@
 
 use crate::words;
 use argh::{ArgsInfo, FromArgs};
+use ftq_client::MemberId;
 use ftq_net::keys::Role;
 use std::path::PathBuf;
 
-/// Ask each server how it is, and whether there is a quorum.
+/// Ask each server how it is, and say whether there is a quorum, what the cluster can still lose, and what to do.
 #[derive(Debug, FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "status")]
 pub(crate) struct Status {}
+
+/// Print who belongs to the cluster, and how one replica sees each of them.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "members")]
+pub(crate) struct Members {}
+
+/// Change who belongs to the cluster. A replica that is to come in has to run already, and stand in the members of
+/// every replica's configuration.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "member")]
+pub(crate) struct Member {
+    #[argh(subcommand)]
+    pub(crate) command: MemberCommand,
+}
+
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub(crate) enum MemberCommand {
+    Add(MemberAdd),
+    Remove(MemberRemove),
+    Replace(MemberReplace),
+}
+
+/// A replica that runs, as a learner, becomes a member.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "add")]
+pub(crate) struct MemberAdd {
+    #[argh(positional, from_str_fn(words::member))]
+    pub(crate) id: MemberId,
+}
+
+/// A member is none any more.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "remove")]
+pub(crate) struct MemberRemove {
+    #[argh(positional, from_str_fn(words::member))]
+    pub(crate) id: MemberId,
+}
+
+/// A replica that runs, as a learner, takes a member's place.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "replace")]
+pub(crate) struct MemberReplace {
+    #[argh(positional, from_str_fn(words::member))]
+    pub(crate) old: MemberId,
+    #[argh(positional, from_str_fn(words::member))]
+    pub(crate) new: MemberId,
+}
+
+/// Say whether all is well, for a monitor: exit code 0 well, 1 degraded, 2 down. Each finding comes with its remedy.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "check")]
+pub(crate) struct Check {}
+
+/// Compare the replicas: whether those that have applied the same slot have the same state. Exit code 1 if not.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "verify")]
+pub(crate) struct Verify {}
+
+/// Print all that a report of a bug needs and that can be known from here, as one JSON document without secrets.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "doctor")]
+pub(crate) struct Doctor {}
 
 /// Keys for replicas and clients.
 #[derive(Debug, FromArgs, ArgsInfo)]

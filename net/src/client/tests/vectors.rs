@@ -4,6 +4,7 @@ use super::*;
 use crate::client::envelope::{Datagram, NamedKey, Seal, Side};
 use crate::client::pieces::{Piece, Receipt};
 use crate::keys::Keys;
+use ftq_core::replica::{Changed, Inquiry, Status};
 use std::fmt::Write;
 
 const VECTORS: &str = include_str!("../../../vectors.txt");
@@ -54,10 +55,22 @@ fn means(bytes: &Bytes) -> String {
 fn messages_have_their_bytes() {
     for (bytes, expected) in vectors("request").into_iter().map(split) {
         let message = decode_request(bytes.clone()).expect(expected);
+        if let ClientMessage::Read { question, .. } = &message
+            && let Some(inquiry) = Inquiry::read(question)
+        {
+            assert_eq!(inquiry.expect(expected).encode(), question);
+        }
         assert_eq!((encode_request(&message), means(&bytes).as_str()), (bytes, expected));
     }
     for (bytes, expected) in vectors("answer").into_iter().map(split) {
         let message = decode_answer(bytes.clone()).expect(expected);
+        if let ServerMessage::ReadAnswer { answer, nonce, .. } = &message {
+            match nonce {
+                5 => assert_eq!(Status::decode(answer.clone()).expect(expected).encode(), answer),
+                6 => assert_eq!(Changed::decode(answer.clone()).expect(expected).encode(), answer),
+                _ => {}
+            }
+        }
         assert_eq!((encode_answer(&message), means(&bytes).as_str()), (bytes, expected));
     }
     for (bytes, expected) in vectors("payload").into_iter().map(split) {

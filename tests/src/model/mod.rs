@@ -1,0 +1,247 @@
+//! A model check of the group itself: three replicas, a few requests, and every order of what may happen.
+//!
+//! ```text
+//!   streams   of a view, each in its order          a step delivers the next message of one
+//!   notes     prepare, promise, install             any of them, in any order, lost, late or twice
+//!   marks     what each says that it has durable    the newest at any time, one of the former view late
+//!   disks     a list, and the jobs on the way       a step makes the first one durable
+//!   faults    a member alone, a power cut           a few
+//! ```
+//!
+//! Nothing of the protocol is written again here: the states are those of [`Group`](ftq_core::group::Group).
+//! What promises nothing (heartbeats, questions and their answers, the fetching of slots) comes at once where
+//! two hear each other, and time passes in steps of a little more than the failure timeout: what is left are
+//! the orders that decide what is kept. A state is known by all that it holds, down to the timers, and by what
+//! has been committed on the way to it.
+
+mod member;
+mod step;
+
+use crate::checkers::durability::Durability;
+use ftq_core::ids::{Ballot, Digest, MemberId, MemberSet};
+use ftq_core::time::{Span, Time};
+use member::Member;
+use stateright::{Checker, Expectation, Model, Property};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// How many replicas there are.
+const MEMBERS: usize = 3;
+
+/// Time passes in steps of this: who is not heard for one is missed.
+const STEP: Span = Span::millis(310);
+
+fn id(index: usize) -> MemberId {
+    u8::try_from(index + 1).ok().and_then(MemberId::new).expect("a small cluster")
+}
+
+/// How much of each kind may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Budget {
+    /// Requests that are submitted.
+    pub requests: u8,
+    /// Steps of time.
+    pub steps: u8,
+    /// Power cuts, each with a restart.
+    pub power_cuts: u8,
+    /// Times that somebody is cut off from the others.
+    pub cuts: u8,
+    /// Notes that come twice.
+    pub copies: u8,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { requests: 2, steps: 3, power_cuts: 1, cuts: 2, copies: 1 }
+    }
+}
+
+/// The model: where it begins, and how much may happen from there.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    /// How much may happen.
+    pub budget: Budget,
+}
+
+/// Messages in the order of their sender, each with its epoch.
+type Stream = VecDeque<(u64, Vec<u8>)>;
+
+/// Three replicas and what is between them.
+#[derive(Clone, Debug)]
+pub struct State {
+    now: Time,
+    members: [Arc<Known>; MEMBERS],
+    /// What each has broadcast to each, and is not delivered.
+    streams: BTreeMap<(usize, usize), Stream>,
+    notes: BTreeSet<Note>,
+    /// Who is cut off from the others.
+    alone: Option<usize>,
+    left: Budget,
+    past: Arc<Past>,
+}
+
+/// A member with what stands for all of its state.
+#[derive(Clone, Debug)]
+struct Known {
+    member: Member,
+    fingerprint: u128,
+}
+
+/// Something that may come late, or again, or never.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Note {
+    /// A message.
+    Message { from: usize, to: usize, bytes: Vec<u8> },
+    /// A mark of a view that its sender has left.
+    Mark { from: usize, to: usize, epoch: u64, trailer: Vec<u8> },
+}
+
+/// What has happened so far that no replica need remember.
+#[derive(Clone, Debug)]
+struct Past {
+    durability: Durability,
+    /// What was applied, wherever it was first.
+    applied: Vec<Digest>,
+    /// The views that were installed, the highest of them, and the slots that an install has cut off.
+    views: u8,
+    highest: Ballot,
+    cut: u64,
+    broken: Option<String>,
+    fingerprint: u128,
+}
+
+/// Something that may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A client's request comes to a member.
+    Submit(usize),
+    /// The next message of a stream comes.
+    Stream(usize, usize),
+    /// A note comes, by its place among them.
+    Note(usize),
+    /// A note comes, and will come again.
+    Again(usize),
+    /// The newest mark of one member comes to another.
+    Mark(usize, usize),
+    /// The next job of a member's disk is durable.
+    Sync(usize),
+    /// A member loses its power, and starts again.
+    PowerCut(usize),
+    /// A member hears nobody and is not heard.
+    CutOff(usize),
+    /// All hear each other again.
+    Mend,
+    /// Time passes.
+    Pass,
+}
+
+impl State {
+    /// All that a state is known by.
+    fn identity(&self) -> impl Hash + PartialEq + '_ {
+        let members = self.members.each_ref().map(|known| known.fingerprint);
+        (self.now.0, members, &self.streams, &self.notes, self.alone, self.left, self.past.fingerprint)
+    }
+}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &State) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Known {
+    fn new(member: Member) -> Arc<Known> {
+        let fingerprint = xxh3_128(format!("{member:?}").as_bytes());
+        Arc::new(Known { member, fingerprint })
+    }
+}
+
+impl Past {
+    fn new() -> Past {
+        let members: MemberSet = (0..MEMBERS).map(id).collect();
+        let durability = Durability::new(members, members);
+        Past {
+            durability,
+            applied: Vec::new(),
+            views: 0,
+            highest: Ballot::default(),
+            cut: 0,
+            broken: None,
+            fingerprint: 0,
+        }
+    }
+
+    /// Called when something has changed.
+    fn known(mut self) -> Arc<Past> {
+        self.fingerprint = 0;
+        self.fingerprint = xxh3_128(format!("{self:?}").as_bytes());
+        Arc::new(self)
+    }
+}
+
+impl Model for Cluster {
+    type State = State;
+    type Action = Action;
+
+    /// A view of all three; and one of them cut off with a slot that nobody else has, while the others miss it.
+    fn init_states(&self) -> Vec<State> {
+        let fresh = State::formed(self.budget);
+        let mut parted = fresh.clone();
+        parted.part_with_a_tail();
+        vec![fresh, parted]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        state.actions(actions);
+    }
+
+    fn next_state(&self, before: &State, action: Action) -> Option<State> {
+        let mut state = before.clone();
+        state.happen(action);
+        (state != *before).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Cluster>> {
+        vec![
+            Property::always("nothing is lost, and nothing is told that is not so", |_, state: &State| {
+                state.past.broken.is_none()
+            }),
+            Property::sometimes("two views are installed and a tail is cut off", |_, state: &State| {
+                state.past.views >= 2 && state.past.cut > 0
+            }),
+            Property::sometimes("a request is applied and a view installed", |_, state: &State| {
+                state.past.views >= 1 && state.past.applied.len() >= 2
+            }),
+        ]
+    }
+}
+
+impl State {
+    /// What did not hold, if anything.
+    pub fn broken(&self) -> Option<&str> {
+        self.past.broken.as_deref()
+    }
+}
+
+/// Whether nothing broke, and all that had to be reached was; else what, and by which steps.
+pub fn verdict(checker: &impl Checker<Cluster>) -> Result<(), String> {
+    for property in checker.model().properties() {
+        match (property.expectation, checker.discovery(property.name)) {
+            (Expectation::Sometimes, Some(_)) | (Expectation::Always | Expectation::Eventually, None) => {}
+            (Expectation::Sometimes, None) => return Err(format!("never reached: {}", property.name)),
+            (Expectation::Always | Expectation::Eventually, Some(path)) => {
+                let what = path.last_state().broken().unwrap_or_default().to_owned();
+                return Err(format!("{}: {what}, by {:?}", property.name, path.into_actions()));
+            }
+        }
+    }
+    Ok(())
+}
