@@ -1,7 +1,7 @@
 # Clients at work and what they write down: a file of notes for each (`ftq-process clients`), all in $notes.
 
-# A host's clients have to get so many answers before they "go on", and for how long that is waited.
-ANSWERS=20 PATIENCE_S=20
+# A host's clients have to get so many answers before they "go on", and so long is that waited for on a busy machine.
+ANSWERS=20 PATIENCE_S=60
 
 fail() {
     echo "FAILED: $*" >&2

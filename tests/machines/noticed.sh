@@ -11,7 +11,7 @@ refuse stand_still 1
 cut 3
 PATIENCE_S=3
 refuse go_on 3
-PATIENCE_S=20
+PATIENCE_S=60
 heal
 go_on 3
 rest

@@ -92,6 +92,11 @@ inside systemctl restart ftqd
 go_on 1
 told "it was restarted"
 
+inside systemctl reload ftqd
+go_on 1
+[ "$(property NRestarts)" = 0 ] || fail "it does not survive a reload"
+told "it has read its configuration again"
+
 inside systemctl kill --signal KILL ftqd
 started_again 1
 go_on 1

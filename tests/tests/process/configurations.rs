@@ -73,6 +73,31 @@ fn a_second_daemon_with_the_same_address_or_data_is_refused() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another process"));
 }
 
+/// What the service begins with is right, and so is each default that it names; it names all of them.
+#[test]
+fn the_shipped_configuration_tells_the_truth() {
+    let shipped = include_str!("../../../systemd/ftqd.toml");
+    let is_key = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+    let set =
+        |line| Some(line).and_then(|line: &str| line.strip_prefix("# ")).filter(|line| is_key(line)).unwrap_or(line);
+    let spelled: Vec<&str> = shipped.lines().map(set).collect();
+    let print = |text: &str| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("ftqd.toml");
+        fs::write(&file, text).expect("a file");
+        let mut command = Command::new(program());
+        command.args(["ftqd", "--print-config", "--config"]).arg(file).env("STATE_DIRECTORY", "/var/lib/ftq");
+        let output = command.output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let printed = print(shipped);
+    assert_eq!(print(&spelled.join("\n")), printed);
+    for key in printed.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key.trim_start_matches("# ")) {
+        assert!(shipped.contains(&format!("{key} = ")), "{key} is not in systemd/ftqd.toml");
+    }
+}
+
 #[test]
 fn a_store_is_looked_at_offline() {
     let mut cluster = cluster(1);
