@@ -20,6 +20,7 @@ mod http;
 mod limits;
 mod lines;
 mod manager;
+pub mod memory;
 mod metrics;
 mod names;
 mod offline;

@@ -28,7 +28,7 @@ use crate::standing::Standing;
 use crate::story::Story;
 use crate::stuck::Stuck;
 use ftq_core::ids::{BootId, MemberId};
-use ftq_core::machine::queues::{Limits, Queues};
+use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Event, Input, Options, Output, Replica};
 use ftq_core::time::{Span, Time};
 use ftq_net::clock::Clock;
@@ -134,9 +134,11 @@ impl Service {
             order: config.order,
             datagram_max: config.datagram - SEAL_BYTES,
             snapshot_every: SNAPSHOT_EVERY,
+            memory_bytes: crate::memory::limit(),
             log_keep: 0,
         };
-        let replica = Replica::new(clock.now(), options, boot, seed, opened, Queues::new(Limits::default()));
+        let replica =
+            Replica::new(clock.now(), options, boot, seed, opened, Queues::of_build(Rules::NEWEST, Limits::default()));
         Ok(Service {
             me: config.me,
             clock,

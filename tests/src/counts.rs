@@ -164,6 +164,8 @@ counts! {
     Settled = "requests below a session's floor",
     /// Requests of sessions that were gone.
     NoSession = "requests without a session",
+    /// Switches to newer rules of the queues.
+    Ruled = "switches of rules",
     /// Slots caught up by ranges of the log.
     CaughtUpByLog = "catch-ups by log",
     /// Snapshots taken over.

@@ -151,6 +151,7 @@ impl Plan {
             snapshot_every: [20, 100, 1_000][index(c, 3)],
             log_keep: [10, 100, 1_000][index(c, 3)],
             mix: Some(Plan::mix(c)),
+            upgrade: seed % 8 == 3,
             trace: Trace::Off,
         };
         let loads = (0..clients).map(|_| Load::draw(c)).collect();

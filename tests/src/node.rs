@@ -10,7 +10,7 @@
 
 use crate::clock::LocalClock;
 use ftq_core::ids::{BootId, MemberId, StoreId};
-use ftq_core::machine::queues::{Limits, Queues};
+use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Input, Options, Order, Output, Replica, Succession};
 use ftq_core::store::Opened;
 use ftq_core::time::{Span, Time};
@@ -55,6 +55,10 @@ pub struct Node {
     pub(crate) healthy_cpu: Span,
     /// How much later than it wants to it is called when time has passed.
     pub(crate) tick_late: Span,
+    /// The build that is installed, by the newest rules of the queues that it knows; and the rules under which the
+    /// cluster began.
+    pub build: Rules,
+    pub(crate) begins: Rules,
     /// How often it has started.
     pub boots: u64,
     pub(crate) clock: LocalClock,
@@ -140,6 +144,8 @@ impl Node {
             cpu: Span::ZERO,
             healthy_cpu: Span::ZERO,
             tick_late: Span::ZERO,
+            build: Rules::NEWEST,
+            begins: Rules::NEWEST,
             boots: 0,
             clock,
             paused: false,
@@ -169,14 +175,9 @@ impl Node {
     pub(crate) fn start(&mut self, now: Time, options: Options, boot: BootId, seed: u64) -> Option<Opened> {
         let disk = self.disk.take()?;
         let (store, opened) = Memory::open(disk, now, self.faults, seed);
-        let replica = Replica::new(
-            self.clock.read(now),
-            options,
-            boot,
-            seed.rotate_left(17),
-            opened.clone(),
-            Queues::new(LIMITS),
-        );
+        let machine =
+            if self.begins == Rules::FIRST { Queues::of_build(self.build, LIMITS) } else { Queues::new(LIMITS) };
+        let replica = Replica::new(self.clock.read(now), options, boot, seed.rotate_left(17), opened.clone(), machine);
         self.running = Some(Box::new(Running { replica, store, boot }));
         self.boots += 1;
         self.inbox.clear();

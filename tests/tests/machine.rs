@@ -6,7 +6,7 @@ use ftq_core::chance::Chance;
 use ftq_core::ids::Slot;
 use ftq_core::machine::queues::{
     Answer, Command, Error, Executed, Label, Limits, NUMBER_MAX, PushOptions, Question, QueueId, Queues, Receipt,
-    Reply, Settings, Summary, decode_reply,
+    Reply, Rules, Settings, Summary, decode_reply,
 };
 use ftq_core::machine::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket};
 use ftq_core::session::message::SessionId;
@@ -53,11 +53,17 @@ fn room(ticket: Ticket) -> usize {
 
 impl Pair {
     fn new(seed: u64) -> Pair {
+        Pair::under(Rules::NEWEST, seed)
+    }
+
+    fn under(rules: Rules, seed: u64) -> Pair {
         let limits = Limits { item_bytes_max: 150_000, memory_bytes_max: 300_000 };
+        let mut machine = Queues::of_build(Rules::NEWEST, limits);
+        machine.switch_rules(rules.number()).expect("rules that are known");
         Pair {
             chance: Chance::new(seed),
-            machine: Queues::new(limits),
-            naive: Naive::new(limits),
+            machine,
+            naive: Naive::new(rules.number(), limits),
             slot: 0,
             clock: SlotClock(0),
             numbers: 0,
@@ -391,21 +397,26 @@ fn agrees_with_the_naive_machine() {
     assert!(no_room > 0 && late_no_room > 0, "there was room for every answer");
 }
 
-/// A fixed history of every operation has a fixed digest and fixed pieces: whoever changes them changes what
+/// A fixed history of every operation has a fixed digest and fixed pieces under each version of the rules: whoever changes them changes what
 /// the slots of running clusters mean, or their snapshots.
 #[test]
 fn a_fixed_history_has_a_golden_digest() {
-    let mut pair = Pair::new(1_000_000);
-    for _ in 0..10_000 {
-        if pair.chance.below(3) == 0 {
-            pair.advance();
+    let golden = |rules: Rules| {
+        let mut pair = Pair::under(rules, 1_000_000);
+        for _ in 0..10_000 {
+            if pair.chance.below(3) == 0 {
+                pair.advance();
+            }
+            pair.step();
         }
-        pair.step();
-    }
-    let pieces = xxhash_rust::xxh3::xxh3_128(&pair.machine.snapshot().concat());
-    let golden = (format!("{:032x}", pair.machine.digest().0), format!("{pieces:032x}"));
-    let expected = ("cbfef97553bc1174f7861a8ba64bb6ef", "97791efbb33716a136af925e2b4ba11c");
-    assert_eq!((golden.0.as_str(), golden.1.as_str()), expected);
+        let pieces = xxhash_rust::xxh3::xxh3_128(&pair.machine.snapshot().concat());
+        (format!("{:032x}", pair.machine.digest().0), format!("{pieces:032x}"))
+    };
+    let expected = |digest: &str, pieces: &str| (digest.to_owned(), pieces.to_owned());
+    let newest = expected("aabaa2571f99b98d1e4ee5b7096ec669", "b1f4fdbe48afc9c99d04f3eb1ab53c60");
+    assert_eq!(golden(Rules::NEWEST), newest);
+    let first = expected("dd45e3cda449c9173aa1a385813d6fd4", "2c66382dddb9ab286409c2a67d7650b2");
+    assert_eq!(golden(Rules::FIRST), first);
 }
 
 /// What is due while nothing happens is due in the order of time, also when the clock jumps over all of it.

@@ -50,7 +50,7 @@ impl Pair {
         Pair {
             chance: Chance::new(seed),
             sessions: Sessions::with_limits(Queues::new(room), LIMITS),
-            reference: Reference::with_limits(room, LIMITS),
+            reference: Reference::with_limits(2, room, LIMITS),
             slot: 0,
             position: 0,
             clock: SlotClock(0),
@@ -104,7 +104,9 @@ impl Pair {
                 Outcome::Settled => Execution::Settled,
                 Outcome::AheadOfWindow => Execution::AheadOfWindow,
             },
-            Applied::Malformed => panic!("a request that was encoded"),
+            Applied::Ruled { .. } => Execution::Ruled,
+            Applied::Limited => Execution::Limited,
+            Applied::UnknownRules(_) | Applied::Malformed => panic!("a request that was encoded, of known rules"),
         };
         assert_eq!(&seen, execution, "{applied:?}");
         let name = match execution {
@@ -117,6 +119,8 @@ impl Pair {
             Execution::AheadOfWindow => "ahead of the window",
             Execution::NoSession => "no session",
             Execution::Closed => "closed",
+            Execution::Ruled => "ruled",
+            Execution::Limited => "limited",
         };
         *self.met.entry(name).or_default() += 1;
     }
@@ -167,6 +171,8 @@ impl Pair {
         match self.chance.below(200) {
             0..=7 => Request::Open { nonce: [self.chance.below(12) as u8; 16] },
             8 => Request::Close { session },
+            9 => Request::Memory { bytes: 20_000 + self.chance.below(60_000) },
+            10 => Request::Rules { version: 1 + self.chance.below(2) },
             _ => {
                 let command = self.command().encode();
                 let (floor, last) = self.numbers.entry(session).or_default();
@@ -234,5 +240,5 @@ fn sessions_do_what_naive_ones_do_and_keep_no_more_than_they_may() {
         }
         pair.met.into_iter().for_each(|(what, count)| *met.entry(what).or_default() += count);
     }
-    assert_eq!(met.len(), 10, "not all was met: {met:?}");
+    assert_eq!(met.len(), 12, "not all was met: {met:?}");
 }

@@ -55,6 +55,7 @@ impl Group {
             state: self.state,
             order: self.options.order,
             nearly_full: self.is_nearly_full,
+            rules: self.options.rules,
         };
         let to = self.peers();
         if !to.is_empty() {

@@ -108,6 +108,8 @@ pub struct Options {
     pub order: Order,
     /// How many delivered slots below the newest snapshot are not cut; the store may keep more.
     pub log_keep: u64,
+    /// The newest rules of the machine that this build knows; a number that others are told.
+    pub rules: u64,
     /// The spans to go by.
     pub timing: Timing,
 }

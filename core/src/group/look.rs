@@ -109,6 +109,16 @@ impl Group {
         electorate.admits(self.options.me, self.store) && (!electorate.is_founding() || may_found())
     }
 
+    /// The newest rules of the machine that every member of the cluster knows, as it said in its present run; 0
+    /// while one has not said anything.
+    pub fn rules_known(&self) -> u64 {
+        let knows = |member| {
+            let peer = self.detector.peer(member).map_or(0, |peer| peer.heartbeat.rules);
+            if member == self.options.me { self.options.rules } else { peer }
+        };
+        self.log.electorate().set().iter().map(knows).min().unwrap_or(0)
+    }
+
     /// Whether there is a state to look at, however old: not on a new disk, and not on one that has lost its
     /// archive. What a blank replica knows of nothing is no stale answer but a wrong one.
     pub fn has_state(&self) -> bool {

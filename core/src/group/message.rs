@@ -108,6 +108,8 @@ pub struct Heartbeat {
     pub order: Order,
     /// Whether its disk is nearly full.
     pub nearly_full: bool,
+    /// The newest rules of the machine that its build knows.
+    pub rules: u64,
 }
 
 /// Before a view change: does a quorum see it the same way? Nothing is promised by asking.
@@ -278,7 +280,8 @@ impl Message {
                     Order::Rotating => 0,
                     Order::Fixed => 1,
                 })
-                .u8(u8::from(h.nearly_full)),
+                .u8(u8::from(h.nearly_full))
+                .u64(h.rules),
             Message::Question(q) => {
                 w.u8(5).u64(q.nonce).ballot(q.view).members(q.missing).members(q.proposed).members(q.slow)
             }
@@ -349,6 +352,7 @@ impl Message {
                 state: r.digest()?,
                 order: read_order(&mut r)?,
                 nearly_full: r.u8()? != 0,
+                rules: r.u64()?,
             }),
             5 => Message::Question(Question {
                 nonce: r.u64()?,

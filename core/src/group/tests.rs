@@ -85,6 +85,7 @@ impl World {
                 founding,
                 order,
                 log_keep: 100,
+                rules: 1,
                 timing: Timing::default(),
             };
             let opened = Opened { store: StoreId([member.number(); 16]), ..Opened::default() };

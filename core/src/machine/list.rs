@@ -5,7 +5,7 @@
 //! executed twice, or not at all, shows in the next answer. Alarms fire by the slot clock alone, which makes
 //! the group order empty slots.
 
-use super::{Machine, Place, Progress, Ticket, pieces};
+use super::{Machine, Place, Progress, Ticket, Unrestored, pieces};
 use crate::ids::{Digest, Slot};
 use crate::time::{SlotClock, Span};
 use crate::wire::{Malformed, Reader, Writer};
@@ -151,7 +151,7 @@ impl Machine for Lists {
         Digest(self.digest)
     }
 
-    fn snapshot(&self) -> Vec<Bytes> {
+    fn snapshot(&mut self) -> Vec<Bytes> {
         let mut w = Writer::new();
         w.u64(self.clock.0).u64(self.fired).digest(Digest(self.digest)).u64(self.lists.len() as u64);
         for (number, list) in &self.lists {
@@ -168,7 +168,7 @@ impl Machine for Lists {
         pieces::cut(w.into_vec())
     }
 
-    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed> {
+    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Unrestored> {
         let mut r = Reader::new(pieces::join(pieces)?);
         let mut state = Lists { clock: SlotClock(r.u64()?), fired: r.u64()?, ..Lists::default() };
         state.digest = r.digest()?.0;
@@ -177,7 +177,7 @@ impl Machine for Lists {
             let last = usize::try_from(r.u64()?).map_err(|_| Malformed)?;
             let items = Vec::from(r.bytes()?);
             if last > items.len() {
-                return Err(Malformed);
+                return Err(Unrestored::Malformed);
             }
             state.lists.insert(number, List { length, items, last });
         }
@@ -188,7 +188,7 @@ impl Machine for Lists {
             state.alarms.insert(SlotClock(r.u64()?), r.u64()?);
         }
         if r.remaining() > 0 {
-            return Err(Malformed);
+            return Err(Unrestored::Malformed);
         }
         *self = state;
         Ok(())
@@ -416,7 +416,7 @@ mod tests {
 
         let mut copy = Lists::default();
         run(&mut copy, &append(99, b"goes away"));
-        assert_eq!(copy.restore(&pieces[1..]), Err(Malformed));
+        assert_eq!(copy.restore(&pieces[1..]), Err(Unrestored::Malformed));
         assert_eq!(
             ask(&copy, Question::List(99)),
             Answer::List { length: 1, last: Some(Bytes::from_static(b"goes away")) }

@@ -17,6 +17,7 @@
 pub mod list;
 pub mod pieces;
 pub mod queues;
+pub mod stretches;
 
 use crate::ids::{Digest, Slot};
 use crate::session::message::SessionId;
@@ -61,6 +62,27 @@ pub enum Progress {
 /// the log, and stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownRules(pub u64);
+
+/// Why a state can't be taken from pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrestored {
+    /// They are not what a snapshot is made of.
+    Malformed,
+    /// The state is one of rules that this build does not know.
+    UnknownRules(UnknownRules),
+}
+
+impl From<Malformed> for Unrestored {
+    fn from(_: Malformed) -> Unrestored {
+        Unrestored::Malformed
+    }
+}
+
+impl From<UnknownRules> for Unrestored {
+    fn from(unknown: UnknownRules) -> Unrestored {
+        Unrestored::UnknownRules(unknown)
+    }
+}
 
 /// The end of a command that had waited.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,9 +131,30 @@ pub trait Machine: Sized {
         let _ = sessions;
     }
 
-    /// From now on this version of the rules is in force, unless it was before.
+    /// The version of the rules that is in force. All replicas begin with the first one and go through the same
+    /// versions at the same slots.
+    fn rules(&self) -> u64 {
+        1
+    }
+
+    /// The newest version of the rules that this build knows.
+    fn newest_rules(&self) -> u64 {
+        1
+    }
+
+    /// From now on this version of the rules is in force, or the later one that is.
     fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
-        if version <= 1 { Ok(()) } else { Err(UnknownRules(version)) }
+        if version <= self.newest_rules() { Ok(()) } else { Err(UnknownRules(version)) }
+    }
+
+    /// Whether nobody has chosen yet how much memory there may be.
+    fn wants_memory_limit(&self) -> bool {
+        false
+    }
+
+    /// So much memory there may be, unless somebody has chosen before.
+    fn limit_memory(&mut self, bytes: u64) {
+        let _ = bytes;
     }
 
     /// Whether this command makes the state larger, as far as can be told without executing it: where there is no
@@ -132,9 +175,10 @@ pub trait Machine: Sized {
     /// Stands for the whole state.
     fn digest(&self) -> Digest;
 
-    /// The state, in pieces of at most 48 KiB.
-    fn snapshot(&self) -> Vec<Bytes>;
+    /// The state, in pieces of at most 48 KiB. What it was made of may be kept, so that the next one costs
+    /// what changed.
+    fn snapshot(&mut self) -> Vec<Bytes>;
 
     /// Takes the state from pieces that [`Machine::snapshot`] made.
-    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed>;
+    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Unrestored>;
 }

@@ -139,7 +139,7 @@ impl Clients {
                 let refusal = Refusal::Busy { after_ms: FULL_AFTER_MS };
                 ServerMessage::Refused { request: RequestName::Open(nonce), refusal }
             }
-            Applied::Malformed => return,
+            Applied::Ruled { .. } | Applied::Limited | Applied::UnknownRules(_) | Applied::Malformed => return,
         };
         out.push_back(Output::Reply { client, message });
     }
@@ -210,6 +210,13 @@ impl Clients {
         }
         self.slab.extend_from_slice(&self.scratch);
         self.slab.split().freeze()
+    }
+
+    /// A request that leaves now, and that nobody waits for.
+    pub(super) fn unasked(&mut self, request: &Request) -> (Token, Bytes) {
+        let token = Token(self.first + self.waiting.len() as u64);
+        self.waiting.push_back(None);
+        (token, self.body(request))
     }
 
     /// Whether somebody still waits for this request.

@@ -41,6 +41,9 @@ pub struct Options {
     pub datagram_max: usize,
     /// A snapshot is taken at every slot that this divides.
     pub snapshot_every: u64,
+    /// How much memory the queues of a new cluster may take, if this replica is the one that orders first and no
+    /// operator has said otherwise; without it, what the machine begins with.
+    pub memory_bytes: Option<u64>,
     /// How many delivered slots below the newest snapshot are not cut; the store may keep more.
     pub log_keep: u64,
 }

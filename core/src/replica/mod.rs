@@ -8,6 +8,7 @@ mod clients;
 mod event;
 mod inquiry;
 mod interface;
+mod orders;
 mod retirement;
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,8 @@ use crate::group::message::{Message, Unread};
 use crate::group::{self, Delivery, Group, Timing, content};
 use crate::ids::{BootId, MemberId, MemberSet};
 use crate::link::{self, Epoch, Link};
-use crate::machine::{Machine, Place};
-use crate::session::table::Sessions;
+use crate::machine::{Machine, Place, Unrestored};
+use crate::session::table::{Applied, Sessions};
 use crate::store::{Opened, Snapshot};
 use crate::time::Time;
 use crate::wire::Writer;
@@ -46,6 +47,8 @@ pub struct Replica<M> {
     ended_changes: EndedChanges,
     /// When group is to be called.
     group_at: Time,
+    /// When this replica may order something by itself again.
+    orders_at: Time,
     /// Up to this slot the log is applied from the store: no snapshot of it is taken again.
     replayed: u64,
     unsettled: bool,
@@ -67,10 +70,7 @@ impl<M: Machine> Replica<M> {
         };
         let link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
-        let restored = opened
-            .snapshot
-            .as_ref()
-            .is_none_or(|snapshot| machine.restore(&snapshot.pieces).is_ok() && machine.digest() == snapshot.state);
+        let refused = opened.snapshot.as_ref().and_then(|snapshot| restored(&mut machine, snapshot).err());
         let replayed = opened.delivered.last().map_or(0, |record| record.slot.0);
         let group_options = group::Options {
             me: options.me,
@@ -78,11 +78,12 @@ impl<M: Machine> Replica<M> {
             founding: options.founding,
             order: options.order,
             log_keep: options.log_keep,
+            rules: machine.machine().newest_rules(),
             timing: Timing::default(),
         };
         let mut group = Group::new(now, group_options, boot, chance.draw(), opened);
-        if !restored {
-            group.stop("the snapshot in the store can't be read");
+        if let Some(refused) = refused {
+            group.stop(orders::refusal(refused, "the snapshot in the store can't be read"));
         }
         Replica {
             clients: Clients::new(now),
@@ -93,6 +94,7 @@ impl<M: Machine> Replica<M> {
             group,
             machine,
             group_at: now,
+            orders_at: now,
             replayed,
             unsettled: true,
             retirement: Retirement::None,
@@ -179,6 +181,7 @@ impl<M: Machine> Replica<M> {
     /// Does all that has become possible since the last input.
     fn settle(&mut self, now: Time) {
         self.unsettled = false;
+        self.order_by_itself(now);
         self.admit(now);
         self.group.settle(now);
         loop {
@@ -297,6 +300,10 @@ impl<M: Machine> Replica<M> {
             for (position, (origin, number, body)) in (0u32..).zip(requests) {
                 let place = Place { slot: record.slot.0, position };
                 let done = self.machine.apply(place, &body);
+                if let Applied::UnknownRules(_) = done {
+                    self.group.stop(orders::UNKNOWN);
+                    return true;
+                }
                 if done.is_repeated() {
                     self.out.push_back(Output::Event(Event::Repeated));
                 }
@@ -333,10 +340,13 @@ impl<M: Machine> Replica<M> {
             return;
         }
         let (own, digest) = (self.machine.snapshot(), self.machine.digest());
-        if self.machine.restore(&snapshot.pieces).is_err() || self.machine.digest() != snapshot.state {
+        if let Err(refused) = restored(&mut self.machine, &snapshot) {
             let is_back = self.machine.digest() == digest || self.machine.restore(&own).is_ok();
             assert!(is_back && self.machine.digest() == digest, "a machine takes back its own state");
-            return self.group.distrust(from);
+            return match refused {
+                Unrestored::UnknownRules(_) => self.group.stop(orders::UNKNOWN),
+                Unrestored::Malformed => self.group.distrust(from),
+            };
         }
         self.clients.look_again(&self.machine, &mut self.out);
         self.group.adopt(now, snapshot);
@@ -367,6 +377,12 @@ impl<M: Machine> Replica<M> {
         *self.refused.entry(why).or_default() += 1;
         self.out.push_back(Output::Event(Event::Refused { why }));
     }
+}
+
+/// Takes the state of a snapshot, which has to have the digest that it says.
+fn restored<M: Machine>(machine: &mut Sessions<M>, snapshot: &Snapshot) -> Result<(), Unrestored> {
+    machine.restore(&snapshot.pieces)?;
+    if machine.digest() == snapshot.state { Ok(()) } else { Err(Unrestored::Malformed) }
 }
 
 /// What group wants to know of link.

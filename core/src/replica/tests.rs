@@ -18,6 +18,7 @@ fn blank() -> Replica<Lists> {
         order: Order::Rotating,
         datagram_max: 1_400,
         snapshot_every: 10,
+        memory_bytes: None,
         log_keep: 0,
     };
     let opened = Opened { store: StoreId([1; 16]), ..Opened::default() };

@@ -181,6 +181,17 @@ pub enum Request {
         /// See [`ClientMessage::Close`].
         session: SessionId,
     },
+    /// Switch to a version of the machine's rules. No client can ask for it: a replica does, when every member
+    /// knows that version.
+    Rules {
+        /// The version.
+        version: u64,
+    },
+    /// Limit the machine's memory, unless somebody has chosen a limit. The replica that orders first asks for it.
+    Memory {
+        /// How much there may be.
+        bytes: u64,
+    },
 }
 
 impl Request {
@@ -193,6 +204,8 @@ impl Request {
                 w.u8(2).u64(session.0).u64(*number).u64(*floor).raw(command)
             }
             Request::Close { session } => w.u8(3).u64(session.0),
+            Request::Rules { version } => w.u8(4).u64(*version),
+            Request::Memory { bytes } => w.u8(5).u64(*bytes),
         };
         *out = w.into_vec();
     }
@@ -211,6 +224,14 @@ impl Request {
             3 => {
                 let session = SessionId(r.u64()?);
                 ended(&r, Request::Close { session })
+            }
+            4 => {
+                let version = r.u64()?;
+                ended(&r, Request::Rules { version })
+            }
+            5 => {
+                let bytes = r.u64()?;
+                ended(&r, Request::Memory { bytes })
             }
             _ => Err(Malformed),
         }

@@ -31,7 +31,8 @@ use self::kept::{Answer, Answers, Entry, Kept};
 use self::quiet::{Listed, Quiet, Weight};
 use super::message::{Outcome, Request, SessionId};
 use crate::ids::{Digest, Slot};
-use crate::machine::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket, UnknownRules};
+use crate::machine::stretches::Stretches;
+use crate::machine::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket};
 use crate::time::SlotClock;
 use crate::wire::Malformed;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -64,6 +65,8 @@ pub struct Sessions<M> {
     sessions: BTreeMap<SessionId, Session>,
     nonces: BTreeMap<[u8; 16], SessionId>,
     quiet: Quiet,
+    /// For snapshots.
+    stretches: Stretches<Option<SessionId>>,
     /// What all answers that are kept take.
     bytes: usize,
     /// Chained over all that happened to the sessions.
@@ -84,6 +87,8 @@ enum Event {
     Called = 2,
     Ended = 3,
     Completed = 4,
+    Ruled = 5,
+    Limited = 6,
 }
 
 impl<M: Machine> Sessions<M> {
@@ -102,6 +107,7 @@ impl<M: Machine> Sessions<M> {
             sessions: BTreeMap::new(),
             nonces: BTreeMap::new(),
             quiet: Quiet::default(),
+            stretches: Stretches::default(),
             bytes: 0,
             chain: 0,
             place: Place::default(),
@@ -128,6 +134,12 @@ impl<M: Machine> Sessions<M> {
             Ok(Request::Open { nonce }) => self.open(place, nonce),
             Ok(Request::Call { session, number, floor, command }) => self.call(session, number, floor, &command),
             Ok(Request::Close { session }) => self.close(session),
+            Ok(Request::Rules { version }) => self.rule(version),
+            Ok(Request::Memory { bytes }) => {
+                self.chain_event(Event::Limited, place, [bytes, 0, 0]);
+                self.machine.limit_memory(bytes);
+                Applied::Limited
+            }
             Err(Malformed) => {
                 self.chain_event(Event::Malformed, place, [0; 3]);
                 Applied::Malformed
@@ -149,6 +161,7 @@ impl<M: Machine> Sessions<M> {
             if let Some(open) = self.sessions.get_mut(&session) {
                 open.seen = self.clock;
             }
+            self.stretches.change(&session);
             return Applied::Opened { nonce, session, repeated: true };
         }
         assert!(place.position < 1 << 16, "a slot holds fewer requests");
@@ -163,6 +176,7 @@ impl<M: Machine> Sessions<M> {
         self.chain_event(Event::Opened, place, [session.0, 0, xxh3_64(&nonce)]);
         let mut opened = Session::new(nonce, self.clock, Answers::default());
         self.quiet.admit(session, &mut opened, self.limits.share_bytes);
+        self.stretches.begin(&session, snapshot::begins_stretch(session));
         self.sessions.insert(session, opened);
         self.nonces.insert(nonce, session);
         Applied::Opened { nonce, session, repeated: false }
@@ -175,6 +189,14 @@ impl<M: Machine> Sessions<M> {
         Applied::Closed { session }
     }
 
+    fn rule(&mut self, version: u64) -> Applied {
+        self.chain_event(Event::Ruled, self.place, [version, 0, 0]);
+        match self.machine.switch_rules(version) {
+            Ok(()) => Applied::Ruled { version },
+            Err(unknown) => Applied::UnknownRules(unknown),
+        }
+    }
+
     fn call(&mut self, id: SessionId, number: u64, floor: u64, command: &Bytes) -> Applied {
         let place = self.place;
         self.chain_event(Event::Called, place, [id.0, number, floor]);
@@ -182,6 +204,7 @@ impl<M: Machine> Sessions<M> {
             return answered_as(id, number, place, Outcome::NoSession, false);
         };
         session.seen = self.clock;
+        self.stretches.change(&id);
         let before = session.answers.bytes();
         session.answers.raise_floor(floor, |number| {
             self.machine.abandon(Ticket { session: id, number });
@@ -277,6 +300,7 @@ impl<M: Machine> Sessions<M> {
 
     /// Changes what a session keeps; it becomes no less.
     fn change(&mut self, id: SessionId, change: impl FnOnce(&mut Answers)) {
+        self.stretches.change(&id);
         let answers = &mut self.sessions.get_mut(&id).expect("an open session").answers;
         let before = answers.bytes();
         change(answers);
@@ -320,6 +344,7 @@ impl<M: Machine> Sessions<M> {
             self.bytes -= session.answers.bytes();
             self.nonces.remove(&session.nonce);
             self.quiet.strike(*id, &session);
+            self.stretches.end(id);
             for number in session.answers.waiting() {
                 self.completed.push_back(answered_as(*id, number, place, Outcome::NoSession, false));
             }
@@ -338,11 +363,6 @@ impl<M: Machine> Sessions<M> {
             link[29 + 8 * at..37 + 8 * at].copy_from_slice(&number.to_le_bytes());
         }
         self.chain = xxh3_128(&link);
-    }
-
-    /// From now on this version of the machine's rules is in force.
-    pub fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
-        self.machine.switch_rules(version)
     }
 
     /// What the log up to here says about a command, without asking the log: `None` if that is not

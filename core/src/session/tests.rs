@@ -166,6 +166,9 @@ impl World {
                 let refusal = Refusal::Busy { after_ms: 5 };
                 ServerMessage::Refused { request: RequestName::Open(nonce), refusal }
             }
+            Applied::Ruled { .. } | Applied::Limited | Applied::UnknownRules(_) => {
+                unreachable!("no client orders that")
+            }
             Applied::Malformed => unreachable!("a request of ours can be read"),
         };
         self.arrive(Arrival::Client { client, server, message });

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ftq_core::ids::{BootId, ClusterId, Digest, MemberId, MemberSet, Slot, StoreId};
-use ftq_core::machine::{Machine, Place, Progress, Ticket};
+use ftq_core::machine::{Machine, Place, Progress, Ticket, Unrestored};
 use ftq_core::replica::{ClientId, Event, Input, Options, Order, Output, Replica};
 use ftq_core::session::message::{ClientMessage, ServerMessage, SessionId};
 use ftq_core::store::{Generation, Job, JobId, Opened, Report};
@@ -27,10 +27,10 @@ impl Machine for Tally {
     fn digest(&self) -> Digest {
         Digest(u128::from(self.0))
     }
-    fn snapshot(&self) -> Vec<Bytes> {
+    fn snapshot(&mut self) -> Vec<Bytes> {
         vec![Bytes::copy_from_slice(&self.0.to_le_bytes())]
     }
-    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed> {
+    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Unrestored> {
         let piece = pieces.first().ok_or(Malformed)?;
         self.0 = u64::from_le_bytes(piece.as_ref().try_into().map_err(|_| Malformed)?);
         Ok(())
@@ -118,6 +118,7 @@ impl Cluster {
                 order,
                 datagram_max: 1_400,
                 snapshot_every: u64::MAX,
+                memory_bytes: None,
                 log_keep: u64::MAX,
             };
             let opened = Opened { store: StoreId([me.number(); 16]), ..Opened::default() };

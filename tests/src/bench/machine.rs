@@ -4,8 +4,10 @@ use bytes::Bytes;
 use ftq_core::ids::Slot;
 use ftq_core::machine::queues::{Command, Label, Limits, PushOptions, QueueId, Queues, Receipt};
 use ftq_core::machine::{Machine, Place, Progress, Ticket};
-use ftq_core::session::message::SessionId;
+use ftq_core::session::message::{Request, SessionId};
+use ftq_core::session::table::{self, Sessions};
 use ftq_core::time::{SlotClock, Span};
+use std::ops::Range;
 use std::time::Duration;
 
 /// The one queue.
@@ -54,7 +56,7 @@ impl Bench {
     }
 
     /// Takes a snapshot: its pieces, and for how long the machine stood still.
-    pub fn snapshot(&self) -> (Vec<Bytes>, Duration) {
+    pub fn snapshot(&mut self) -> (Vec<Bytes>, Duration) {
         #[expect(clippy::disallowed_methods, reason = "a benchmark measures the real time that it takes")]
         let start = std::time::Instant::now();
         let pieces = self.machine.snapshot();
@@ -88,6 +90,58 @@ impl Default for Bench {
     }
 }
 
+/// Sessions around a machine, each of which pushes now and then.
+#[derive(Debug)]
+pub struct SessionsBench {
+    sessions: Sessions<Queues>,
+    opened: Vec<(SessionId, u64)>,
+    slot: u64,
+}
+
+impl SessionsBench {
+    /// So many sessions, open, and one queue.
+    pub fn new(count: usize) -> SessionsBench {
+        let limits = table::Limits { sessions_max: count, ..table::Limits::default() };
+        let mut bench = SessionsBench {
+            sessions: Sessions::with_limits(Queues::new(Limits::default()), limits),
+            opened: Vec::new(),
+            slot: 0,
+        };
+        for n in 0..count as u128 {
+            let place = bench.apply(&Request::Open { nonce: n.to_le_bytes() });
+            bench.opened.push((SessionId(place.slot << 16), 0));
+        }
+        bench
+    }
+
+    /// One session calls, and has settled all before.
+    pub fn call(&mut self, n: usize) {
+        let (session, number) = &mut self.opened[n];
+        *number += 1;
+        let (session, number) = (*session, *number);
+        let command = getid();
+        self.apply(&Request::Call { session, number, floor: number - 1, command });
+    }
+
+    /// Takes a snapshot: its pieces, and for how long everything stood still.
+    pub fn snapshot(&mut self) -> (Vec<Bytes>, Duration) {
+        #[expect(clippy::disallowed_methods, reason = "a benchmark measures the real time that it takes")]
+        let start = std::time::Instant::now();
+        let pieces = self.sessions.snapshot();
+        (pieces, start.elapsed())
+    }
+
+    fn apply(&mut self, request: &Request) -> Place {
+        let mut bytes = Vec::new();
+        request.encode(&mut bytes);
+        self.slot += 1;
+        let place = Place { slot: self.slot, position: 0 };
+        self.sessions.advance(Slot(self.slot), SlotClock(self.slot));
+        self.sessions.apply(place, &Bytes::from(bytes));
+        place
+    }
+}
+
 /// A push of an item of so many bytes.
 pub fn push(bytes: usize, options: PushOptions) -> Bytes {
     Command::Push { queue: QUEUE, items: vec![vec![7; bytes].into()], options }.encode()
@@ -103,6 +157,11 @@ pub fn pushes(count: u64, bytes: usize, options: &PushOptions) -> Vec<Bytes> {
     let push = |n| Command::Push { queue: QUEUE, items: vec![item(n)], options: options.clone() }.encode();
     // What is shared once needs no memory for it later, when it is measured.
     (0..count).map(push).inspect(|push| drop(push.clone())).collect()
+}
+
+/// Pushes of alike items, each with a key of its own.
+pub fn keyed_pushes(keys: Range<u64>, bytes: usize) -> Vec<Bytes> {
+    keys.map(|n| push(bytes, PushOptions { key: Some(label(&format!("{n:012}"))), ..PushOptions::default() })).collect()
 }
 
 /// A pop of one item.

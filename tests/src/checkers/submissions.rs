@@ -88,6 +88,8 @@ impl Submissions {
             Request::Open { nonce } => Key::Open(*nonce),
             Request::Call { session, number, .. } => Key::Call(session.0, *number),
             Request::Close { session } => Key::Close(session.0),
+            // No client was told anything about it.
+            Request::Rules { .. } | Request::Memory { .. } => return Ok(()),
         };
         let Some(given) = self.given.get_mut(&(member, boot, key)) else { return Ok(()) };
         given.ordered = Some(slot);

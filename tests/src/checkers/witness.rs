@@ -160,6 +160,11 @@ impl Witness {
         (slot <= self.slots.len() as u64).then(|| self.reference.answer_at(slot, question))?
     }
 
+    /// The rules of the queues that are in force at the end of the log.
+    pub fn rules(&self) -> u64 {
+        self.reference.rules()
+    }
+
     /// Whether a command was executed.
     pub fn holds(&self, command: &Bytes) -> bool {
         self.reference.holds(command)
@@ -216,7 +221,12 @@ impl Witness {
                 Execution::Repeated => around.counts.one(Count::Repeated),
                 Execution::Settled => around.counts.one(Count::Settled),
                 Execution::NoSession => around.counts.one(Count::NoSession),
-                Execution::Opened | Execution::Full | Execution::Closed | Execution::AheadOfWindow => {}
+                Execution::Ruled => around.counts.one(Count::Ruled),
+                Execution::Opened
+                | Execution::Full
+                | Execution::Closed
+                | Execution::Limited
+                | Execution::AheadOfWindow => {}
             }
             self.note_answered(place, around);
         }

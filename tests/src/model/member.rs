@@ -46,6 +46,7 @@ impl Member {
             founding: (0..MEMBERS).map(id).collect(),
             order: Order::Rotating,
             log_keep: 100,
+            rules: 1,
             timing: Timing::default(),
         };
         let mut boot = [id(index).number(); 16];

@@ -7,6 +7,8 @@ use crate::node::Node;
 use crate::trace::Who;
 use ftq_core::group::admission::ClusterChange;
 use ftq_core::ids::{MemberId, MemberSet};
+use ftq_core::machine::Machine;
+use ftq_core::machine::queues::Rules;
 use ftq_core::replica::{ChangeId, ChangeOutcome, Input};
 use ftq_core::time::Span;
 use ftq_storage::memory::Mishap;
@@ -25,6 +27,23 @@ impl World {
         self.nodes[index(id)].contact = Some(member(index(contact)));
         self.nodes[index(id)].enlisted = true;
         self.start_node(index(id));
+    }
+
+    /// A member is stopped, and started again with the newest build.
+    pub fn upgrade(&mut self, id: u8) {
+        self.crash(id);
+        self.set_build(id, Rules::NEWEST);
+        self.start(id);
+    }
+
+    /// This build is started at a member from now on.
+    pub fn set_build(&mut self, id: u8, build: Rules) {
+        self.nodes[index(id)].build = build;
+    }
+
+    /// The version of the queues' rules that a member goes by.
+    pub fn rules(&self, id: u8) -> Option<u64> {
+        self.running(id).map(|running| running.replica.machine().machine().rules())
     }
 
     /// An operator orders a change at a member. It ends within five seconds, one way or the other.

@@ -26,11 +26,12 @@ use crate::clients::SimClient;
 use crate::counts::{Count, Counts};
 use crate::faults::Mix;
 use crate::network::{Datagram, Endpoint, Network};
-use crate::node::{Node, Turn};
+use crate::node::{LIMITS, Node, Turn};
 use crate::trace::{Trace, Who};
 use ftq_core::chance::Chance;
 use ftq_core::group::admission::ClusterChange;
 use ftq_core::ids::{Ballot, BootId, ClusterId, MemberId, MemberSet};
+use ftq_core::machine::queues::Rules;
 use ftq_core::replica::{ChangeId, ChangeOutcome, ClientId, Input, Options, Order, Output};
 use ftq_core::time::{Span, Time};
 use ftq_net::client;
@@ -72,6 +73,8 @@ pub struct World {
     /// How small and how large the cluster may become by chance.
     members_min: usize,
     members_max: usize,
+    /// Whether builds that know newer rules are installed by and by.
+    upgrade: bool,
 }
 
 /// All checkers.
@@ -329,10 +332,14 @@ impl World {
             order: self.nodes[node].order.unwrap_or(self.order),
             datagram_max: self.datagram_max,
             snapshot_every: self.snapshot_every,
+            memory_bytes: self.upgrade.then_some(LIMITS.memory_bytes_max),
             log_keep: self.log_keep,
         };
         let boot = BootId(self.chance.bytes16());
         let seed = self.chance.draw();
+        if self.upgrade && self.mix.is_some() && self.chance.below(2) == 0 {
+            self.nodes[node].build = Rules::NEWEST;
+        }
         if self.nodes[node].boots > 0 {
             self.counts.one(Count::Restart);
         }

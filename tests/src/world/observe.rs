@@ -92,11 +92,13 @@ impl World {
     /// Whether a replica has a reason to stop: its disk failed or has forgotten something, or the cluster does
     /// without its store.
     fn is_excused(&self, node: usize) -> bool {
-        let Node { member, running, is_older, enlisted, forgotten, .. } = &self.nodes[node];
+        let Node { member, running, is_older, enlisted, forgotten, build, .. } = &self.nodes[node];
         let failed = running.as_ref().is_some_and(|running| running.store.has_failed());
         let store = self.nodes[node].durable().store();
         let removed = !self.checks.durability.electorates().current().seats(*member, store);
-        failed || (*is_older && forgotten.is_some()) || (!enlisted && removed)
+        // Who was removed may not have heard of it, and the others need not wait for its build.
+        let outdated = build.number() < self.checks.witness.rules();
+        failed || (*is_older && forgotten.is_some()) || (removed && (!enlisted || outdated))
     }
 
     /// What a replica announces about itself is on its disk.

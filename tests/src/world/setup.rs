@@ -18,6 +18,7 @@ use crate::node::{LIMITS, Node};
 use crate::trace::Trace;
 use ftq_core::chance::Chance;
 use ftq_core::ids::{Ballot, ClusterId, MemberSet, StoreId};
+use ftq_core::machine::queues::Rules;
 use ftq_core::replica::Order;
 use ftq_core::time::{Span, Time};
 use ftq_storage::memory::{Disk, Faults};
@@ -55,6 +56,9 @@ pub struct Setup {
     pub snapshot_every: u64,
     /// How many delivered slots are kept below the newest snapshot.
     pub log_keep: u64,
+    /// Whether the cluster begins under the first rules, with builds that know no others, and is upgraded one member
+    /// at a time; else it has long switched to the newest.
+    pub upgrade: bool,
     /// The random faults; none in a scripted world.
     pub mix: Option<Mix>,
     /// Where the lines go.
@@ -78,6 +82,7 @@ impl Setup {
             tick_late: Span::ZERO,
             snapshot_every: 1_000,
             log_keep: 1_000,
+            upgrade: false,
             mix: None,
             trace: Trace::Off,
         }
@@ -126,6 +131,12 @@ impl Setup {
         Setup { snapshot_every: every, log_keep: keep, ..self }
     }
 
+    /// The same with builds that know the first rules only.
+    #[must_use]
+    pub fn upgrade(self) -> Setup {
+        Setup { upgrade: true, ..self }
+    }
+
     /// The same with a trace.
     #[must_use]
     pub fn trace(self, trace: Trace) -> Setup {
@@ -137,6 +148,7 @@ impl Setup {
         let mut chance = Chance::new(self.seed);
         let cluster = ClusterId(chance.bytes16());
         let all = self.members + self.spares;
+        let begins = if self.upgrade { Rules::FIRST } else { Rules::NEWEST };
         let mut network = Network::new(all + self.clients, self.links, chance.draw());
         for at_client in all..all + self.clients {
             for at_member in 0..all {
@@ -150,6 +162,8 @@ impl Setup {
                 let clock = LocalClock::new(Time(0), Time(chance.below(CLOCKS_APART.0)));
                 let mut node = Node::new(member(index), disk, clock);
                 node.set_faults(self.disks);
+                node.begins = begins;
+                node.build = if index < self.members { begins } else { Rules::NEWEST };
                 node.cpu = self.cpu;
                 node.healthy_cpu = self.cpu;
                 node.tick_late = self.tick_late;
@@ -180,7 +194,7 @@ impl Setup {
                 sequencing: Sequencing::new(cluster, members),
                 snapshots: Snapshots::default(),
                 submissions: Submissions::default(),
-                witness: Witness::new(Reference::new(LIMITS)),
+                witness: Witness::new(Reference::new(begins.number(), LIMITS)),
                 history: History::default(),
                 promised: vec![Ballot::default(); all],
             },
@@ -198,6 +212,7 @@ impl Setup {
             last_change: 0,
             members_min: self.members.min(3),
             members_max: (self.members + 2).min(7),
+            upgrade: self.upgrade,
         }
     }
 

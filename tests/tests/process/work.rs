@@ -39,6 +39,8 @@ fn work(client: &Blocking, other: &Blocking) {
 fn limits(client: &Blocking) {
     let queue = client.create("large").expect("create");
     let before = client.summary().expect("a summary").1;
+    let chosen = ftqd::memory::limit().expect("a system that says what it has");
+    assert_eq!(before.memory_bytes_max, chosen, "half of the machine's memory, as the first replica orders");
     let room = Limits { item_bytes_max: 1 << 20, memory_bytes_max: before.memory_bytes + 9_000_000 };
     client.limit(room).expect("limit");
     let large = vec![vec![7u8; 1_000_000]; 9];
@@ -50,6 +52,32 @@ fn limits(client: &Blocking) {
     assert_eq!(client.push_split(queue, [vec![7u8; 900_000], vec![8]]).map(|first| first.len()), Ok(1));
     client.limit(Limits::default()).expect("limit");
     client.destroy(queue).expect("destroy");
+}
+
+/// The process takes about what the limit says: the queue as much as that, and the log and the store what they
+/// take of any load.
+#[test]
+fn the_memory_of_the_process_follows_the_limit() {
+    const LIMIT: u64 = 96 << 20;
+    const BESIDE: u64 = 160 << 20;
+    let cluster = cluster(1);
+    let client = cluster.blocking();
+    let queue = client.create("large").expect("create");
+    client.limit(Limits { item_bytes_max: 1 << 20, memory_bytes_max: LIMIT }).expect("limit");
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", cluster.process(1).expect("it runs")));
+        let line = status.expect("its status").lines().find_map(|line| line.strip_prefix("VmRSS:").map(str::to_owned));
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).expect("a number") << 10
+    };
+    let before = resident();
+    let batch = vec![vec![7u8; 1_000]; 1_000];
+    let refused = (0..200).find_map(|_| client.push(queue, batch.clone()).err());
+    assert_eq!(refused, Some(Error::No(No::MemoryLimit)));
+    let taken = resident() - before;
+    assert!(taken < LIMIT + BESIDE, "{taken} bytes for a limit of {LIMIT}");
+    let receipt = client.take(queue, 1, LONG, Duration::ZERO).expect("takes still work")[0].receipt;
+    client.ack(queue, [receipt]).expect("acks still work");
+    assert!(client.pop(queue).is_ok());
 }
 
 fn leases(client: &Blocking, queue: QueueId) {

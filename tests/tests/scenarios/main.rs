@@ -20,6 +20,7 @@ mod power_cut;
 mod retirement;
 mod slow_member;
 mod start;
+mod upgrade;
 mod waiting;
 
 use ftq_core::machine::queues::{Answer, Command, Question, decode_reply};

@@ -91,6 +91,7 @@ fn messages() -> Vec<(&'static str, Message)> {
                 state: Digest(2),
                 order: Order::Fixed,
                 nearly_full: true,
+                rules: 2,
             }),
         ),
         (

@@ -21,6 +21,7 @@ fn first_of_three() -> Options {
         founding: set(&[1, 2, 3]),
         order: Order::Rotating,
         log_keep: 100,
+        rules: 1,
         timing: Timing::default(),
     }
 }

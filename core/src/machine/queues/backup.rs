@@ -14,6 +14,7 @@ impl Queues {
         for (name, next) in &mut self.sequences {
             self.known.sum -= digest::sequence(name, *next);
             *next = raised(*next);
+            self.sequence_stretches.change(name);
             self.known.sum += digest::sequence(name, *next);
         }
     }

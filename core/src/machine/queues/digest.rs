@@ -63,7 +63,7 @@ pub(super) fn sequence(name: &Label, next: u64) -> Sum {
 }
 
 /// The whole: the elements, and what there is one of.
-pub(super) fn whole(sum: Sum, numbers: [u64; 7]) -> Digest {
+pub(super) fn whole(sum: Sum, numbers: [u64; 8]) -> Digest {
     Digest(element(Kind::Whole, numbers, sum.0).0)
 }
 

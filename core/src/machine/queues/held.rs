@@ -12,7 +12,7 @@ use alloc::boxed::Box;
 pub(super) const NEVER: SlotClock = SlotClock(u64::MAX);
 
 /// Where such an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
     /// In its place in the order.
     Ready = 0,

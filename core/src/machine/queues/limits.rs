@@ -12,7 +12,7 @@ use crate::time::Span;
 pub struct Limits {
     /// The largest item.
     pub item_bytes_max: u64,
-    /// What everything together may be charged before pushes are refused.
+    /// What everything together, with the answers that sessions keep, may be charged before pushes are refused.
     pub memory_bytes_max: u64,
 }
 

@@ -26,6 +26,7 @@
 //! Who waits is served after each of them.
 
 mod answer;
+mod apply;
 mod backlog;
 mod backup;
 mod command;
@@ -41,12 +42,14 @@ mod leases;
 mod limits;
 mod options;
 mod queue;
+mod room;
 mod rules;
 mod snapshot;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod waits;
+mod written;
 
 pub use answer::{Answer, Delivery, Reply, Seen, Size, Statistics, Summary, Totals, decode_reply, encode_reply};
 pub use command::{Command, Question};
@@ -59,14 +62,10 @@ pub use limits::{
 pub use options::{PushOptions, Settings};
 pub use rules::Rules;
 
-use super::{Completion, Machine, Place, Progress, SHORT_ANSWER, Ticket, UnknownRules};
-use crate::ids::{Digest, Slot};
-use crate::session::message::SessionId;
+use super::stretches::Stretches;
+use super::{Completion, Machine, SHORT_ANSWER, Ticket};
 use crate::time::SlotClock;
-use crate::wire::Malformed;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::vec::Vec;
-use bytes::Bytes;
 use digest::Sum;
 use holders::Holders;
 use limits::SEQUENCE_CHARGE;
@@ -77,7 +76,11 @@ use waits::{Ask, Waits};
 #[derive(Debug)]
 pub struct Queues {
     rules: Rules,
+    /// The newest rules that this build knows.
+    newest: Rules,
     limits: Limits,
+    /// Whether somebody has chosen them.
+    is_limited: bool,
     /// The clock of the slot that is applied.
     clock: SlotClock,
     next_queue: u64,
@@ -85,6 +88,11 @@ pub struct Queues {
     labels: BTreeMap<Label, QueueId>,
     queues: BTreeMap<QueueId, Queue>,
     sequences: BTreeMap<Label, u64>,
+    /// For snapshots.
+    queue_stretches: Stretches<u64>,
+    sequence_stretches: Stretches<Option<Label>>,
+    /// The queues of which something stood behind the catalogue of the last snapshot.
+    apart: BTreeSet<QueueId>,
     waits: Waits,
     leases: Holders,
     /// When something is due in a queue next: an entry for each queue in which something is.
@@ -130,22 +138,29 @@ struct Share {
 }
 
 impl Queues {
-    /// A machine in which nothing has happened yet, under the newest rules.
+    /// A machine in which nothing has happened yet, under the newest rules: for tests. A replica begins with
+    /// [`Queues::of_build`].
     pub fn new(limits: Limits) -> Queues {
-        Queues::under(Rules::NEWEST, limits)
+        Queues { rules: Rules::NEWEST, ..Queues::of_build(Rules::NEWEST, limits) }
     }
 
-    /// A machine in which nothing has happened yet, under some rules.
-    pub fn under(rules: Rules, limits: Limits) -> Queues {
+    /// A machine in which nothing has happened yet, as a build has it that knows these rules and the ones
+    /// before: under the first, so that all builds begin alike.
+    pub fn of_build(newest: Rules, limits: Limits) -> Queues {
         Queues {
-            rules,
+            rules: Rules::FIRST,
+            newest,
             limits,
+            is_limited: false,
             clock: SlotClock(0),
             next_queue: 1,
             next_token: 1,
             labels: BTreeMap::new(),
             queues: BTreeMap::new(),
             sequences: BTreeMap::new(),
+            queue_stretches: Stretches::default(),
+            sequence_stretches: Stretches::default(),
+            apart: BTreeSet::new(),
             waits: Waits::default(),
             leases: Holders::default(),
             due: BTreeSet::new(),
@@ -179,7 +194,7 @@ impl Queues {
             | Command::GetId { .. }
             | Command::Ack { .. }
             | Command::Nack { .. }
-            | Command::Touch { .. }) => self.step(&step),
+            | Command::Touch { .. }) => step.as_step().and_then(|step| self.step(step)),
         })
     }
 
@@ -208,7 +223,7 @@ impl Queues {
             Question::List { after, count } => {
                 let behind = self.queues.range(QueueId(after.0.saturating_add(1))..);
                 // A label takes no more room than an item of its length.
-                let mut room = queue::Room::unkept();
+                let mut room = room::Room::unkept();
                 let fitting = behind.take(counted(*count)?).take_while(|(_, q)| room.fits(q.label.as_bytes().len()));
                 Ok(Answer::Queues(fitting.map(|(id, queue)| (*id, queue.label.clone())).collect()))
             }
@@ -247,6 +262,8 @@ impl Queues {
     fn destroy(&mut self, id: QueueId) -> Reply {
         let queue = self.queues.remove(&id).ok_or(Error::NoSuchQueue)?;
         self.labels.remove(&queue.label);
+        self.queue_stretches.touch(snapshot::queue_stretch(id));
+        self.apart.remove(&id);
         for (position, held) in &queue.leased {
             self.leases.end(held.session, id, *position);
         }
@@ -279,7 +296,7 @@ impl Queues {
         if !sane || limits.memory_bytes_max > NUMBER_MAX {
             return Err(Error::BadOption);
         }
-        self.limits = limits;
+        (self.limits, self.is_limited) = (limits, true);
         Ok(Answer::Done { count: 0 })
     }
 
@@ -292,6 +309,7 @@ impl Queues {
     fn admit(&mut self, queue: Queue) {
         let id = queue.id;
         self.count_in(id, Share::of(&queue));
+        self.queue_stretches.touch(snapshot::queue_stretch(id));
         let before = self.queues.insert(id, queue);
         assert!(before.is_none(), "queue {id} was given twice");
     }
@@ -304,6 +322,7 @@ impl Queues {
         let after = Share::of(queue);
         self.count_out(id, before);
         self.count_in(id, after);
+        self.queue_stretches.touch(snapshot::queue_stretch(id));
         Ok(done)
     }
 
@@ -348,17 +367,6 @@ impl Share {
     }
 }
 
-impl Completion {
-    fn of(ticket: Ticket, reply: Option<&Reply>) -> Completion {
-        let answer = reply.map(|reply| {
-            let mut answer = Vec::new();
-            encode_reply(reply, &mut answer);
-            answer
-        });
-        Completion { ticket, answer }
-    }
-}
-
 /// How many are asked for: at least one, and no more than one request may have.
 fn counted(count: u64) -> Result<usize, Error> {
     let count = usize::try_from(count).map_err(|_| Error::BadCount)?;
@@ -368,96 +376,4 @@ fn counted(count: u64) -> Result<usize, Error> {
 /// What a sequence with this name is charged.
 fn charge_of_sequence(name: &Label) -> u64 {
     SEQUENCE_CHARGE + name.as_bytes().len() as u64
-}
-
-impl Machine for Queues {
-    fn grows(&self, command: &Bytes) -> bool {
-        Command::adds(command)
-    }
-
-    fn advance(&mut self, _slot: Slot, clock: SlotClock) {
-        self.clock = clock;
-        self.done_in_slot = 0;
-    }
-
-    fn settle(&mut self) -> bool {
-        self.do_next()
-    }
-
-    fn apply(&mut self, _: Place, ticket: Ticket, command: &Bytes, room: usize, answer: &mut Vec<u8>) -> Progress {
-        let executed = match Command::decode(command) {
-            Ok(command) => self.execute(ticket, command, room),
-            Err(error) => Executed::Answered(Err(error)),
-        };
-        match executed {
-            Executed::Answered(reply) => {
-                encode_reply(&reply, answer);
-                Progress::Answered
-            }
-            Executed::Waits => Progress::Waiting,
-            Executed::NoRoom => Progress::NoRoom,
-        }
-    }
-
-    fn completed(&mut self, room: impl FnMut(Ticket) -> usize) -> Option<Completion> {
-        self.completed.pop_front().or_else(|| self.serve_next(room))
-    }
-
-    fn keeps(&mut self, bytes: u64) {
-        self.kept_bytes = bytes;
-    }
-
-    fn abandon(&mut self, ticket: Ticket) {
-        self.waits.abandon(ticket);
-    }
-
-    fn end_sessions(&mut self, sessions: &[SessionId]) {
-        for session in sessions {
-            self.waits.end_session(*session);
-            self.leases.end_session(*session);
-        }
-    }
-
-    fn switch_rules(&mut self, version: u64) -> Result<(), UnknownRules> {
-        self.rules = self.rules.max(Rules::numbered(version)?);
-        Ok(())
-    }
-
-    fn query(&self, question: &Bytes, answer: &mut Vec<u8>) {
-        let reply = Question::decode(question).and_then(|question| self.answer(&question));
-        encode_reply(&reply, answer);
-    }
-
-    fn deadline(&self) -> Option<SlotClock> {
-        let orphan = self.leases.next_orphan().map(|_| self.clock);
-        self.due.first().map(|(at, _)| *at).into_iter().chain(self.waits.due()).chain(orphan).min()
-    }
-
-    fn digest(&self) -> Digest {
-        let mut sum = self.known.sum;
-        sum += self.waits.sum();
-        sum += self.leases.sum();
-        let limits = self.limits;
-        digest::whole(
-            sum,
-            [
-                self.rules.number(),
-                limits.item_bytes_max,
-                limits.memory_bytes_max,
-                self.next_queue,
-                self.next_token,
-                self.waits.asked(),
-                self.known.memory_bytes,
-            ],
-        )
-    }
-
-    fn snapshot(&self) -> Vec<Bytes> {
-        snapshot::pieces(self)
-    }
-
-    fn restore(&mut self, pieces: &[Bytes]) -> Result<(), Malformed> {
-        *self = snapshot::restore(pieces)?;
-        Ok(())
-    }
 }

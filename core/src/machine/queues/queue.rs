@@ -16,18 +16,19 @@
 //! old place. What the queue adds to the digest is kept, so that ending it is O(1) for the digest.
 
 use super::answer::{Delivery, Seen, Size, Statistics, Totals};
-use super::backlog::{Backlog, Segment, Stamp};
+use super::backlog::{Backlog, Stamp};
 use super::digest::{self, Sum};
 use super::held::{Held, State};
 use super::keys::Keys;
 use super::label::{Label, QueueId, Receipt};
-use super::limits::{HELD_CHARGE, ITEM_CHARGE, POP_BYTES_MAX, POP_ITEM_CHARGE, PRIORITIES, QUEUE_CHARGE};
+use super::limits::{HELD_CHARGE, ITEM_CHARGE, PRIORITIES, QUEUE_CHARGE};
 use super::options::Settings;
+use super::room::Room;
+use crate::machine::stretches::Stretches;
 use crate::session::message::SessionId;
 use crate::time::SlotClock;
-use crate::wire::Malformed;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
@@ -51,8 +52,10 @@ pub(super) struct Queue {
     pub(super) leased: BTreeMap<u64, Box<Held>>,
     /// When something has to be done about a held item, and its position.
     due: BTreeSet<(SlotClock, u64)>,
-    plain: Portion,
-    held: Portion,
+    /// For snapshots: of the held items, by state, those that are ready by priority too.
+    pub(super) stretches: Stretches<(State, u8, u64)>,
+    pub(super) plain: Portion,
+    pub(super) held: Portion,
 }
 
 /// The plain items of one priority.
@@ -64,8 +67,8 @@ pub(super) struct Level {
 
 /// What is known of many items, so that nobody has to walk them.
 #[derive(Clone, Copy, Debug, Default)]
-struct Portion {
-    count: u64,
+pub(super) struct Portion {
+    pub(super) count: u64,
     bytes: u64,
     sum: Sum,
 }
@@ -104,6 +107,7 @@ impl Queue {
             delayed: BTreeMap::new(),
             leased: BTreeMap::new(),
             due: BTreeSet::new(),
+            stretches: Stretches::default(),
             plain: Portion::default(),
             held: Portion::default(),
         }
@@ -157,6 +161,7 @@ impl Queue {
     /// Puts a held item into a state.
     pub(super) fn place(&mut self, state: State, position: u64, held: Box<Held>) {
         self.held.add(held.item.len(), held.sum(self.id, position, state));
+        self.touch(state, held.priority, position);
         if let Some(at) = held.due(state) {
             self.due.insert((at, position));
         }
@@ -176,6 +181,7 @@ impl Queue {
             State::Leased => self.leased.remove(&position),
         }?;
         self.held.take(held.item.len(), held.sum(self.id, position, state));
+        self.touch(state, held.priority, position);
         if let Some(at) = held.due(state) {
             self.due.remove(&(at, position));
         }
@@ -194,28 +200,6 @@ impl Queue {
         }
         self.totals.purged += purged;
         purged
-    }
-
-    /// Takes in what a snapshot has of a priority, and counts it.
-    pub(super) fn restore_level(
-        &mut self,
-        priority: u8,
-        sealed: VecDeque<Segment>,
-        (base, open): (Stamp, Vec<u8>),
-        behind: usize,
-    ) -> Result<(), Malformed> {
-        let (id, next, plain) = (self.id, self.next, &mut self.plain);
-        let mut last = 0;
-        let backlog = Backlog::of_segments(sealed, base, open, behind, |stamp, item| {
-            plain.add(item.len(), digest::item(id, stamp.position, priority, stamp.came_ms, item));
-            last = stamp.position;
-        })?;
-        let rising = self.levels.last().is_none_or(|level| level.priority < priority);
-        if !rising || last >= next || priority >= PRIORITIES || backlog.is_empty() {
-            return Err(Malformed);
-        }
-        self.levels.push(Level { priority, backlog });
-        Ok(())
     }
 
     /// The item that goes out next.
@@ -395,7 +379,7 @@ impl Queue {
 }
 
 impl Portion {
-    fn add(&mut self, bytes: usize, sum: Sum) {
+    pub(super) fn add(&mut self, bytes: usize, sum: Sum) {
         self.count += 1;
         self.bytes += bytes as u64;
         self.sum += sum;
@@ -412,39 +396,6 @@ impl Front {
     /// How long the item is.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
-    }
-}
-
-/// The room that an answer has for items.
-#[derive(Clone, Debug)]
-pub(super) struct Room {
-    used: usize,
-    /// For the first item, whatever its size.
-    first: usize,
-    /// For all, if there are several.
-    all: usize,
-}
-
-impl Room {
-    /// The room in an answer of at most so many bytes.
-    pub(super) fn of(bytes: usize) -> Room {
-        let first = bytes.saturating_sub(POP_ITEM_CHARGE);
-        Room { used: 0, first, all: first.min(POP_BYTES_MAX) }
-    }
-
-    /// The room in an answer that nobody keeps: one item always fits.
-    pub(super) fn unkept() -> Room {
-        Room::of(usize::MAX)
-    }
-
-    /// Whether one more item of this length fits; if so it is counted.
-    pub(super) fn fits(&mut self, bytes: usize) -> bool {
-        let used = self.used + bytes + POP_ITEM_CHARGE;
-        let fits = used <= if self.used == 0 { self.first } else { self.all };
-        if fits {
-            self.used = used;
-        }
-        fits
     }
 }
 

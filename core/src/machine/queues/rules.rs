@@ -1,14 +1,17 @@
-//! Which version of the rules is in force. A machine begins under the newest that its build knows; one that was
-//! restored goes on under the version of its snapshot. `Machine::switch_rules` is for all replicas to switch at
-//! one and the same slot. Nothing orders such a slot so far.
+//! Which version of the rules is in force: what every command does, the bytes of an answer, what the state is
+//! charged, the form of a snapshot.
+//!
+//! Every machine begins under the first version, whatever its build. A replica says which is the newest that its
+//! build knows; when every member of the cluster knows a newer one, an entry of the log switches all of them, at
+//! the same place in it. So replicas can be upgraded one at a time, and never differ. One that meets an entry or
+//! a snapshot of rules that it does not know stops and says so. There is no way back.
 //!
 //! | version | what it adds |
 //! | --- | --- |
 //! | 1 | everything but what stands below |
 //! | 2 | requests with several steps |
 //!
-//! A change of what any command does, of an answer's bytes or of what the state is charged takes a new
-//! version, and the old one goes on to mean what it meant.
+//! A change takes a new version, and the old ones go on to mean what they meant.
 
 use crate::machine::UnknownRules;
 use core::fmt;
@@ -24,9 +27,9 @@ impl Rules {
     /// The newest version that this build knows.
     pub const NEWEST: Rules = Rules(2);
 
-    /// The version with this number.
-    pub fn numbered(number: u64) -> Result<Rules, UnknownRules> {
-        if (Rules::FIRST.0..=Rules::NEWEST.0).contains(&number) { Ok(Rules(number)) } else { Err(UnknownRules(number)) }
+    /// The version with this number, if it is this one or one before it.
+    pub fn or_before(self, number: u64) -> Result<Rules, UnknownRules> {
+        if (Rules::FIRST.0..=self.0).contains(&number) { Ok(Rules(number)) } else { Err(UnknownRules(number)) }
     }
 
     /// Its number.

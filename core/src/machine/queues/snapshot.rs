@@ -4,18 +4,19 @@
 //! [head] [catalogue: queues ··· sequences ··· waits, sessions that are gone] [segment] [segment] [segment, cut]···
 //! ```
 //!
-//! The head says how many pieces the catalogue has, which holds everything but the segments of plain items;
-//! those follow by rising queue and priority, the first one of each first. A store keeps pieces by their
-//! bytes, so what did not change must be the same bytes again:
+//! The head says how many pieces the catalogue has, which holds everything but what stands behind it, by rising
+//! queue: the segments of plain items, and held items and keys where a queue has many. A store keeps pieces by
+//! their bytes, so what did not change must be the same bytes again:
 //! - a sealed segment is a piece as it stands in memory, shared and not copied; only one that holds a
 //!   single large item is cut into several;
 //! - an open segment changes with every push; a short one stands in the catalogue, a longer one is a
 //!   piece of its own, so that it does not move its neighbours;
-//! - the catalogue is cut where ids and positions pass a multiple and where the hash of a name says so,
-//!   and not by counting, so that a change moves only what stands before the next cut.
+//! - all else comes in stretches that begin where ids and positions pass a multiple and where the hash of a name
+//!   says so, and not by counting, so that a change moves only its own stretch. A stretch is encoded again when
+//!   something in it has changed (`machine::stretches`).
 //!
-//! Held items stand in the catalogue, which is written anew for each snapshot: that is what a snapshot
-//! costs beside its segments.
+//! So a snapshot costs what changed, and a look at each stretch. The waits, which are bounded, are written each
+//! time. What is kept of stretches between snapshots takes at most an eighth of the memory limit, beside it.
 
 use super::backlog::{Backlog, Segment, Stamp};
 use super::digest;
@@ -24,10 +25,13 @@ use super::keys::Keys;
 use super::label::{Label, QueueId};
 use super::limits::{Limits, NUMBER_MAX, PRIORITIES};
 use super::options::Settings;
-use super::queue::Queue;
+use super::queue::{Level, Queue};
 use super::rules::Rules;
 use super::waits::Waits;
 use super::{Queues, Totals};
+use crate::machine::Unrestored;
+use crate::machine::pieces::cut;
+use crate::machine::stretches::{Budget, between};
 use crate::time::SlotClock;
 use crate::wire::{Malformed, Reader, Writer};
 use alloc::boxed::Box;
@@ -39,8 +43,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The largest piece: the largest value of the store.
 pub(super) const PIECE_BYTES_MAX: usize = 48 << 10;
 
-/// The form of the pieces; another one is refused.
-const FORM: u8 = 2;
+/// The form of the pieces; another one is refused. The rules stand behind it in every form.
+const FORM: u8 = 3;
 
 /// An open segment up to this length stands in the catalogue: a million short queues are not a million
 /// pieces.
@@ -51,68 +55,114 @@ const INLINE_BYTES_MAX: usize = 512;
 const QUEUES_IN_STRETCH: u64 = 64;
 
 /// How many positions share a stretch of the held items of a queue.
-const POSITIONS_IN_STRETCH: u64 = 256;
+pub(super) const POSITIONS_IN_STRETCH: u64 = 256;
 
-/// One name of so many begins a new stretch of the catalogue of sequences.
-const SEQUENCES_IN_STRETCH: u64 = 512;
+/// One name or key of so many begins a new stretch.
+const NAMES_IN_STRETCH: u64 = 256;
+
+/// So many held items, or keys, stand with their queue in the catalogue; more of them in stretches
+/// of their own.
+const INLINE_MAX: u64 = 64;
+
+/// The part of the memory limit that encoded stretches may take.
+const KEPT_PART: u64 = 8;
+
+/// Where the stretch of the catalogue begins that a queue is in.
+pub(super) fn queue_stretch(id: QueueId) -> u64 {
+    id.0 - id.0 % QUEUES_IN_STRETCH
+}
+
+/// Whether a stretch of names or keys begins with this one.
+pub(super) fn begins_stretch(name: &Label) -> bool {
+    xxh3_64(name.as_bytes()).is_multiple_of(NAMES_IN_STRETCH)
+}
+
+/// A stretch that stands behind the catalogue: its length goes first. Nothing if there is nothing in it.
+pub(super) fn stretch(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let (mut body, mut whole) = (Writer::new(), Writer::new());
+    write(&mut body);
+    if !body.is_empty() {
+        whole.bytes(body.as_slice());
+    }
+    whole.into_vec()
+}
 
 /// The pieces of `machine`.
-pub(super) fn pieces(machine: &Queues) -> Vec<Bytes> {
-    let mut catalogue = Catalogue::default();
-    let mut segments = Vec::new();
-    let mut stretch = 0;
-    for (id, queue) in &machine.queues {
-        if id.0 / QUEUES_IN_STRETCH != stretch {
-            stretch = id.0 / QUEUES_IN_STRETCH;
-            catalogue.cut();
+pub(super) fn pieces(machine: &mut Queues) -> Vec<Bytes> {
+    let mut budget = Budget::new(machine.limits.memory_bytes_max / KEPT_PART);
+    let (queues, apart) = (&mut machine.queues, &mut machine.apart);
+    let mut catalogue = machine.queue_stretches.pieces(&mut budget, |from, _| {
+        let mut w = Writer::new();
+        for (id, queue) in queues.range_mut(QueueId(*from)..QueueId(from + QUEUES_IN_STRETCH)) {
+            write_queue(queue, &mut w);
+            if stands_apart(queue) {
+                apart.insert(*id)
+            } else {
+                apart.remove(id)
+            };
         }
-        write_queue(queue, &mut catalogue);
-        for level in &queue.levels {
-            write_segments(&level.backlog, &mut segments);
+        w.into_vec()
+    });
+    let sequences = &machine.sequences;
+    catalogue.extend(machine.sequence_stretches.pieces(&mut budget, |from, upto| {
+        let mut w = Writer::new();
+        for (name, next) in sequences.range::<Label, _>(between(from, upto)) {
+            w.bytes(name.as_bytes()).u64(*next);
+        }
+        w.into_vec()
+    }));
+    let mut rest = Writer::new();
+    machine.waits.write(&mut rest);
+    machine.leases.write(&mut rest);
+    catalogue.extend(cut(rest.into_vec()));
+
+    let mut behind = Vec::new();
+    for id in &machine.apart {
+        let queue = machine.queues.get_mut(id).expect("a queue that stands apart");
+        queue.levels.iter().for_each(|level| write_segments(&level.backlog, &mut behind));
+        if queue.held_len() > INLINE_MAX {
+            behind.extend(queue.held_pieces(&mut budget));
+        }
+        if queue.keys.len() > INLINE_MAX {
+            behind.extend(queue.keys.pieces(&mut budget));
         }
     }
-    catalogue.cut();
-    for (name, next) in &machine.sequences {
-        if xxh3_64(name.as_bytes()).is_multiple_of(SEQUENCES_IN_STRETCH) {
-            catalogue.cut();
-        }
-        catalogue.add(Writer::new().bytes(name.as_bytes()).u64(*next).as_slice());
-    }
-    catalogue.cut();
-    let mut waits = Writer::new();
-    machine.waits.write(&mut waits);
-    machine.leases.write(&mut waits);
-    catalogue.add(waits.as_slice());
-    catalogue.cut();
 
     let mut head = Writer::new();
-    head.u8(FORM).u64(machine.rules.number()).u64(catalogue.pieces.len() as u64);
-    head.u64(machine.limits.item_bytes_max).u64(machine.limits.memory_bytes_max).u64(machine.clock.0);
+    head.u8(FORM).u64(machine.rules.number()).u64(catalogue.len() as u64);
+    head.u64(machine.limits.item_bytes_max).u64(machine.limits.memory_bytes_max);
+    head.u8(u8::from(machine.is_limited)).u64(machine.clock.0);
     head.u64(machine.next_queue).u64(machine.next_token);
     head.u64(machine.queues.len() as u64).u64(machine.sequences.len() as u64);
-    let mut pieces = Vec::with_capacity(1 + catalogue.pieces.len() + segments.len());
+    let mut pieces = Vec::with_capacity(1 + catalogue.len() + behind.len());
     pieces.push(head.into_bytes());
-    pieces.append(&mut catalogue.pieces);
-    pieces.append(&mut segments);
+    pieces.append(&mut catalogue);
+    pieces.append(&mut behind);
     pieces
 }
 
 /// The machine that these pieces hold, with everything that follows from them worked out again.
-pub(super) fn restore(pieces: &[Bytes]) -> Result<Queues, Malformed> {
+pub(super) fn restore(pieces: &[Bytes], newest: Rules) -> Result<Queues, Unrestored> {
     let (head, pieces) = pieces.split_first().ok_or(Malformed)?;
     let mut head = Reader::new(head.clone());
-    if head.u8()? != FORM {
-        return Err(Malformed);
+    let form = head.u8()?;
+    let rules = newest.or_before(head.u64()?)?;
+    if form != FORM {
+        return Err(Unrestored::Malformed);
     }
-    let rules = Rules::numbered(head.u64()?).map_err(|_| Malformed)?;
     let (catalogue, segments) = pieces.split_at(head.count(pieces.len())?);
     let limits = Limits { item_bytes_max: head.u64()?, memory_bytes_max: head.u64()? };
-    let mut machine = Queues::under(rules, limits);
+    let is_limited = match head.u8()? {
+        0 => false,
+        1 => true,
+        _ => return Err(Unrestored::Malformed),
+    };
+    let mut machine = Queues { rules, is_limited, ..Queues::of_build(newest, limits) };
     machine.clock = SlotClock(head.u64()?);
     (machine.next_queue, machine.next_token) = (next(&mut head)?, next(&mut head)?);
     let (queues, sequences) = (head.u64()?, head.u64()?);
     if head.remaining() != 0 {
-        return Err(Malformed);
+        return Err(Unrestored::Malformed);
     }
 
     let mut r = Reader::new(Bytes::from(catalogue.concat()));
@@ -122,10 +172,10 @@ pub(super) fn restore(pieces: &[Bytes]) -> Result<Queues, Malformed> {
         let id = queue.id;
         let rising = machine.queues.last_key_value().is_none_or(|(last, _)| *last < id);
         if id.0 == 0 || id.0 >= machine.next_queue || !rising {
-            return Err(Malformed);
+            return Err(Unrestored::Malformed);
         }
         if machine.labels.insert(queue.label.clone(), id).is_some() {
-            return Err(Malformed);
+            return Err(Unrestored::Malformed);
         }
         for (position, held) in &queue.leased {
             machine.leases.begin(held.session, id, [*position]);
@@ -136,34 +186,49 @@ pub(super) fn restore(pieces: &[Bytes]) -> Result<Queues, Malformed> {
         let name = Label::read(&mut r)?;
         let next = next(&mut r)?;
         if machine.sequences.last_key_value().is_some_and(|(last, _)| *last >= name) {
-            return Err(Malformed);
+            return Err(Unrestored::Malformed);
         }
         machine.known.sum += digest::sequence(&name, next);
         machine.known.memory_bytes += super::charge_of_sequence(&name);
+        machine.sequence_stretches.begin(&name, begins_stretch(&name));
         machine.sequences.insert(name, next);
     }
     machine.waits = Waits::read(&mut r)?;
     machine.leases.read(&mut r)?;
-    if r.remaining() == 0 && segments.0.is_empty() { Ok(machine) } else { Err(Malformed) }
+    if r.remaining() == 0 && segments.0.is_empty() { Ok(machine) } else { Err(Unrestored::Malformed) }
 }
 
-fn write_queue(queue: &Queue, catalogue: &mut Catalogue) {
-    let mut w = Writer::new();
+/// The states of held items, in the order in which they are written.
+const STATES: [State; 3] = [State::Ready, State::Delayed, State::Leased];
+
+/// Whether something of a queue stands behind the catalogue.
+fn stands_apart(queue: &Queue) -> bool {
+    let long = |level: &Level| !level.backlog.sealed().is_empty() || level.backlog.open().1.len() > INLINE_BYTES_MAX;
+    queue.levels.iter().any(long) || queue.held_len() > INLINE_MAX || queue.keys.len() > INLINE_MAX
+}
+
+fn write_queue(queue: &mut Queue, w: &mut Writer) {
     w.u64(queue.id.0).bytes(queue.label.as_bytes()).u64(queue.next).u8(u8::from(queue.paused));
-    queue.settings.write(&mut w);
+    queue.settings.write(w);
     for number in queue.totals.numbers() {
         w.u64(number);
     }
-    queue.keys.write(&mut w);
     let levels = queue.levels.iter().filter(|level| !level.backlog.is_empty());
     w.u64(levels.clone().count() as u64);
     for level in levels {
-        write_level(level.priority, &level.backlog, &mut w);
+        write_level(level.priority, &level.backlog, w);
     }
-    catalogue.add(w.as_slice());
-    catalogue.held(queue.ready.len(), queue.ready.iter().map(|((_, position), held)| (*position, held.as_ref())));
-    catalogue.held(queue.delayed.len(), queue.delayed.iter().map(|(position, held)| (*position, held.as_ref())));
-    catalogue.held(queue.leased.len(), queue.leased.iter().map(|(position, held)| (*position, held.as_ref())));
+    for state in STATES {
+        w.u64(queue.held_in(state));
+    }
+    if queue.held_len() <= INLINE_MAX {
+        STATES.iter().for_each(|state| queue.write_held(*state, w));
+        queue.forget_empty_stretches();
+    }
+    w.u64(queue.keys.len());
+    if queue.keys.len() <= INLINE_MAX {
+        queue.keys.write(w);
+    }
 }
 
 fn write_level(priority: u8, backlog: &Backlog, w: &mut Writer) {
@@ -204,21 +269,50 @@ fn read_queue(r: &mut Reader, segments: &mut Segments<'_>) -> Result<Queue, Malf
     queue.settings = Settings::read(r)?;
     queue.settings.check(id).map_err(|_| Malformed)?;
     queue.totals = Totals::of(|| r.u64())?;
-    queue.keys = Keys::read(id, r)?;
     for _ in 0..r.count(usize::from(PRIORITIES))? {
         read_level(&mut queue, r, segments)?;
     }
-    for state in [State::Ready, State::Delayed, State::Leased] {
-        for _ in 0..r.u64()? {
-            let (position, held) = Held::read(r)?;
-            let fits = position > 0 && position < queue.next && held.priority < PRIORITIES;
-            if !fits || queue.state_of(position).is_some() {
-                return Err(Malformed);
-            }
-            queue.place(state, position, Box::new(held));
-        }
+    let mut counts = [0; STATES.len()];
+    for count in &mut counts {
+        *count = r.u64()?;
     }
+    let all = counts.iter().try_fold(0u64, |all, count| all.checked_add(*count)).ok_or(Malformed)?;
+    let mut states = STATES.iter().zip(counts).flat_map(|(state, count)| (0..count).map(|_| *state));
+    read_many(all, r, segments, |r| read_held(&mut queue, states.next().ok_or(Malformed)?, r))?;
+    let (count, mut keys) = (r.u64()?, Keys::default());
+    read_many(count, r, segments, |r| keys.read(id, r))?;
+    queue.keys = keys;
     Ok(queue)
+}
+
+/// Reads a few things of a queue from the catalogue, or many from the stretches behind it.
+fn read_many(
+    count: u64,
+    r: &mut Reader,
+    segments: &mut Segments<'_>,
+    mut read: impl FnMut(&mut Reader) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    if count <= INLINE_MAX {
+        return (0..count).try_for_each(|_| read(r));
+    }
+    let mut stretch = Reader::new(Bytes::new());
+    for _ in 0..count {
+        if stretch.remaining() == 0 {
+            stretch = segments.stretch()?;
+        }
+        read(&mut stretch)?;
+    }
+    if stretch.remaining() == 0 { Ok(()) } else { Err(Malformed) }
+}
+
+fn read_held(queue: &mut Queue, state: State, r: &mut Reader) -> Result<(), Malformed> {
+    let (position, held) = Held::read(r)?;
+    let fits = position > 0 && position < queue.next && held.priority < PRIORITIES;
+    if !fits || queue.state_of(position).is_some() {
+        return Err(Malformed);
+    }
+    queue.place(state, position, Box::new(held));
+    Ok(())
 }
 
 fn read_level(queue: &mut Queue, r: &mut Reader, segments: &mut Segments<'_>) -> Result<(), Malformed> {
@@ -242,57 +336,20 @@ fn next(r: &mut Reader) -> Result<u64, Malformed> {
     if (1..=NUMBER_MAX + 1).contains(&next) { Ok(next) } else { Err(Malformed) }
 }
 
-/// The catalogue while it is written: one run of bytes, cut here and there.
-#[derive(Default)]
-struct Catalogue {
-    pieces: Vec<Bytes>,
-    piece: Vec<u8>,
-    scratch: Vec<u8>,
-}
-
-impl Catalogue {
-    fn add(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(PIECE_BYTES_MAX - self.piece.len()));
-            self.piece.extend_from_slice(now);
-            if self.piece.len() == PIECE_BYTES_MAX {
-                self.cut();
-            }
-            bytes = later;
-        }
-    }
-
-    /// The held items of a queue that are in one state.
-    fn held<'a>(&mut self, count: usize, items: impl Iterator<Item = (u64, &'a Held)>) {
-        let mut stretch = 0;
-        self.add(Writer::new().u64(count as u64).as_slice());
-        for (position, held) in items {
-            if position / POSITIONS_IN_STRETCH != stretch {
-                stretch = position / POSITIONS_IN_STRETCH;
-                self.cut();
-            }
-            let mut scratch = core::mem::take(&mut self.scratch);
-            scratch.clear();
-            let mut w = Writer::onto(scratch);
-            held.write(position, &mut w);
-            self.scratch = w.into_vec();
-            let scratch = core::mem::take(&mut self.scratch);
-            self.add(&scratch);
-            self.scratch = scratch;
-        }
-    }
-
-    fn cut(&mut self) {
-        if !self.piece.is_empty() {
-            self.pieces.push(Bytes::from(core::mem::take(&mut self.piece)));
-        }
-    }
-}
-
 /// The pieces of segments that have not been read yet.
 struct Segments<'a>(&'a [Bytes]);
 
 impl Segments<'_> {
+    /// The stretch that comes next, which begins with its length.
+    fn stretch(&mut self) -> Result<Reader, Malformed> {
+        let mut first = Reader::new(self.0.first().ok_or(Malformed)?.clone());
+        let (before, body) = (first.remaining(), first.u64()?);
+        let head = before - first.remaining();
+        let len = usize::try_from(body).ok().and_then(|body| body.checked_add(head)).ok_or(Malformed)?;
+        let mut stretch = Reader::new(Bytes::from(self.take(len)?));
+        Ok(Reader::new(stretch.bytes()?))
+    }
+
     /// The segment of `len` bytes that comes next: a copy, so that it does not hold on to what a piece
     /// was read from.
     fn take(&mut self, len: usize) -> Result<Vec<u8>, Malformed> {

@@ -15,11 +15,52 @@ use super::limits::{
 };
 use super::options::PushOptions;
 use super::queue::Queue;
+use super::snapshot::begins_stretch;
 use super::{Queues, charge_of_sequence, digest};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use bytes::Bytes;
+
+/// What can be a step of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step<'a> {
+    /// See [`Command::Push`].
+    Push { queue: QueueId, items: &'a [Bytes], options: &'a PushOptions },
+    /// See [`Command::GetId`].
+    GetId { name: &'a Label, count: u64 },
+    /// See [`Command::Ack`].
+    Ack { queue: QueueId, receipts: &'a [Receipt] },
+    /// See [`Command::Nack`].
+    Nack { queue: QueueId, receipts: &'a [Receipt], delay_ms: u64 },
+    /// See [`Command::Touch`].
+    Touch { queue: QueueId, receipts: &'a [Receipt], lease_ms: u64 },
+}
+
+impl Command {
+    /// The step that it can be, if it can.
+    pub(super) fn as_step(&self) -> Result<Step<'_>, Error> {
+        Ok(match self {
+            Command::Push { queue, items, options } => Step::Push { queue: *queue, items, options },
+            Command::GetId { name, count } => Step::GetId { name, count: *count },
+            Command::Ack { queue, receipts } => Step::Ack { queue: *queue, receipts },
+            Command::Nack { queue, receipts, delay_ms } => Step::Nack { queue: *queue, receipts, delay_ms: *delay_ms },
+            Command::Touch { queue, receipts, lease_ms } => {
+                Step::Touch { queue: *queue, receipts, lease_ms: *lease_ms }
+            }
+            Command::Create { .. }
+            | Command::Destroy { .. }
+            | Command::Pop { .. }
+            | Command::Take { .. }
+            | Command::Configure { .. }
+            | Command::Pause { .. }
+            | Command::Purge { .. }
+            | Command::SendBack { .. }
+            | Command::Steps(_)
+            | Command::Limit(_) => return Err(Error::NotAStep),
+        })
+    }
+}
 
 /// What the steps that passed will have changed.
 #[derive(Debug, Default)]
@@ -76,8 +117,8 @@ impl Tally {
 
 impl Queues {
     /// Does one thing.
-    pub(super) fn step(&mut self, step: &Command) -> Reply {
-        let many = matches!(step, Command::Ack { receipts, .. } | Command::Nack { receipts, .. } if receipts.len() > 1);
+    pub(super) fn step(&mut self, step: Step<'_>) -> Reply {
+        let many = matches!(step, Step::Ack { receipts, .. } | Step::Nack { receipts, .. } if receipts.len() > 1);
         self.check(step, &mut Tally { alone: !many, ..Tally::default() })?;
         let mut touched = Vec::new();
         let answer = self.carry_out(step, &mut touched);
@@ -86,66 +127,60 @@ impl Queues {
     }
 
     /// Does several things, all or none. Who waits is served when all are done.
-    pub(super) fn steps(&mut self, steps: &[Command]) -> Reply {
+    pub(super) fn steps(&mut self, commands: &[Command]) -> Reply {
         if !self.rules.has_steps() {
             return Err(Error::NotInRules);
         }
-        if steps.is_empty() {
+        if commands.is_empty() {
             return Err(Error::BadCount);
         }
-        let mut tally = Tally::default();
-        steps.iter().try_for_each(|step| self.check(step, &mut tally))?;
+        let (mut steps, mut tally) = (Vec::with_capacity(commands.len()), Tally::default());
+        for command in commands {
+            let step = command.as_step()?;
+            self.check(step, &mut tally)?;
+            steps.push(step);
+        }
         let mut touched = Vec::new();
-        let answers = steps.iter().map(|step| self.carry_out(step, &mut touched)).collect();
+        let answers = steps.into_iter().map(|step| self.carry_out(step, &mut touched)).collect();
         self.serve_all(touched);
         Ok(Answer::Steps(answers))
     }
 
     /// Whether this can be done behind what the tally holds.
-    fn check(&self, step: &Command, tally: &mut Tally) -> Result<(), Error> {
+    fn check(&self, step: Step<'_>, tally: &mut Tally) -> Result<(), Error> {
         match step {
-            Command::Push { queue, items, options } => self.check_push(*queue, items, options, tally),
-            Command::GetId { name, count } => self.check_getid(name, *count, tally),
-            Command::Ack { queue, receipts } => {
+            Step::Push { queue, items, options } => self.check_push(queue, items, options, tally),
+            Step::GetId { name, count } => self.check_getid(name, count, tally),
+            Step::Ack { queue, receipts } => {
                 for receipt in checked(receipts)? {
-                    let held = self.leased(*queue, *receipt)?;
+                    let held = self.leased(queue, *receipt)?;
                     let bytes = signed(held.item.len() as u64);
-                    if !tally.ends(*queue, receipt.position) {
+                    if !tally.ends(queue, receipt.position) {
                         return Err(Error::NoSuchLease);
                     }
-                    tally.moved(*queue, -1, -bytes, 0);
+                    tally.moved(queue, -1, -bytes, 0);
                     tally.memory_bytes -= signed(HELD_CHARGE) + bytes;
                 }
                 Ok(())
             }
-            Command::Nack { queue, receipts, delay_ms } => {
-                if *delay_ms > SPAN_MS_MAX {
+            Step::Nack { queue, receipts, delay_ms } => {
+                if delay_ms > SPAN_MS_MAX {
                     return Err(Error::BadOption);
                 }
-                checked(receipts)?.iter().try_for_each(|receipt| self.check_nack(*queue, *receipt, tally))
+                checked(receipts)?.iter().try_for_each(|receipt| self.check_nack(queue, *receipt, tally))
             }
-            Command::Touch { queue, receipts, lease_ms } => {
-                if !(1..=LEASE_MS_MAX).contains(lease_ms) {
+            Step::Touch { queue, receipts, lease_ms } => {
+                if !(1..=LEASE_MS_MAX).contains(&lease_ms) {
                     return Err(Error::BadOption);
                 }
                 for receipt in checked(receipts)? {
-                    self.leased(*queue, *receipt)?;
-                    if tally.ended.contains(&(*queue, receipt.position)) {
+                    self.leased(queue, *receipt)?;
+                    if tally.ended.contains(&(queue, receipt.position)) {
                         return Err(Error::NoSuchLease);
                     }
                 }
                 Ok(())
             }
-            Command::Create { .. }
-            | Command::Destroy { .. }
-            | Command::Pop { .. }
-            | Command::Take { .. }
-            | Command::Configure { .. }
-            | Command::Pause { .. }
-            | Command::Purge { .. }
-            | Command::SendBack { .. }
-            | Command::Steps(_)
-            | Command::Limit(_) => Err(Error::NotAStep),
         }
     }
 
@@ -219,26 +254,26 @@ impl Queues {
     }
 
     /// Does what was checked, and notes which queues may have got something ready.
-    fn carry_out(&mut self, step: &Command, touched: &mut Vec<QueueId>) -> Answer {
+    fn carry_out(&mut self, step: Step<'_>, touched: &mut Vec<QueueId>) -> Answer {
         match step {
-            Command::Push { queue, items, options } => {
-                touched.push(*queue);
-                self.push(*queue, items, options)
+            Step::Push { queue, items, options } => {
+                touched.push(queue);
+                self.push(queue, items, options)
             }
-            Command::GetId { name, count } => self.getid(name, *count),
-            Command::Ack { queue, receipts } => {
-                receipts.iter().for_each(|receipt| self.finish(*queue, receipt.position));
+            Step::GetId { name, count } => self.getid(name, count),
+            Step::Ack { queue, receipts } => {
+                receipts.iter().for_each(|receipt| self.finish(queue, receipt.position));
                 done(receipts)
             }
-            Command::Nack { queue, receipts, delay_ms } => {
-                let ready_at = self.ready_at(*delay_ms);
-                let back = |receipt: &Receipt| self.give_back(*queue, receipt.position, self.clock, ready_at);
+            Step::Nack { queue, receipts, delay_ms } => {
+                let ready_at = self.ready_at(delay_ms);
+                let back = |receipt: &Receipt| self.give_back(queue, receipt.position, self.clock, ready_at);
                 touched.extend(receipts.iter().map(back));
                 done(receipts)
             }
-            Command::Touch { queue, receipts, lease_ms } => {
-                let until = self.clock + millis(*lease_ms);
-                let changed = self.change(*queue, |queue| {
+            Step::Touch { queue, receipts, lease_ms } => {
+                let until = self.clock + millis(lease_ms);
+                let changed = self.change(queue, |queue| {
                     for receipt in receipts {
                         let mut held = queue.lift(State::Leased, 0, receipt.position).expect("it was checked");
                         held.until = until;
@@ -248,16 +283,6 @@ impl Queues {
                 changed.expect("it was checked");
                 done(receipts)
             }
-            Command::Create { .. }
-            | Command::Destroy { .. }
-            | Command::Pop { .. }
-            | Command::Take { .. }
-            | Command::Configure { .. }
-            | Command::Pause { .. }
-            | Command::Purge { .. }
-            | Command::SendBack { .. }
-            | Command::Steps(_)
-            | Command::Limit(_) => unreachable!("it was checked that this is a step"),
         }
     }
 
@@ -304,8 +329,14 @@ impl Queues {
         };
         self.known.sum += digest::sequence(name, first + count);
         match self.sequences.get_mut(name) {
-            Some(next) => *next = first + count,
-            None => drop(self.sequences.insert(name.clone(), first + count)),
+            Some(next) => {
+                *next = first + count;
+                self.sequence_stretches.change(name);
+            }
+            None => {
+                self.sequences.insert(name.clone(), first + count);
+                self.sequence_stretches.begin(name, begins_stretch(name));
+            }
         }
         Answer::Ids { first, count }
     }

@@ -8,7 +8,12 @@ mod wire;
 
 use super::*;
 use crate::chance::Chance;
+use crate::ids::{Digest, Slot};
+use crate::machine::{Place, Progress, UnknownRules, Unrestored};
+use crate::session::message::SessionId;
 use alloc::format;
+use alloc::vec::Vec;
+use bytes::Bytes;
 
 /// A label, which the test knows to be one.
 fn label(text: &str) -> Label {
@@ -87,7 +92,7 @@ fn command(chance: &mut Chance, newest: u64, pushes: u64) -> Command {
 }
 
 /// A machine restored from this one's pieces; it must be the same in everything that can be seen.
-fn reborn(machine: &Queues) -> Queues {
+fn reborn(machine: &mut Queues) -> Queues {
     let pieces = machine.snapshot();
     assert!(pieces.iter().all(|piece| !piece.is_empty() && piece.len() <= 48 << 10));
     let mut other = Queues::new(Limits { item_bytes_max: 1, memory_bytes_max: 1 });

@@ -1,6 +1,6 @@
 //! What became of the requests of the log.
 
-use crate::machine::Place;
+use crate::machine::{Place, UnknownRules};
 use crate::session::message::{Outcome, SessionId};
 
 /// What became of a request.
@@ -47,6 +47,15 @@ pub enum Applied {
         /// The nonce of the request.
         nonce: [u8; 16],
     },
+    /// This version of the machine's rules is in force from here on, or a later one.
+    Ruled {
+        /// The version.
+        version: u64,
+    },
+    /// A limit of the machine's memory is chosen, by this or before.
+    Limited,
+    /// The machine does not know the rules that hold from here on: this replica can't follow the log.
+    UnknownRules(UnknownRules),
     /// The bytes made no sense. Nobody is answered.
     Malformed,
 }
@@ -67,7 +76,12 @@ impl Applied {
             Applied::Opened { repeated, .. }
             | Applied::Answered { repeated, .. }
             | Applied::Waiting { repeated, .. } => *repeated,
-            Applied::Closed { .. } | Applied::Full { .. } | Applied::Malformed => false,
+            Applied::Closed { .. }
+            | Applied::Full { .. }
+            | Applied::Ruled { .. }
+            | Applied::Limited
+            | Applied::UnknownRules(_)
+            | Applied::Malformed => false,
         }
     }
 }

@@ -212,7 +212,19 @@ fn few_sessions_expire_in_one_slot() {
 #[test]
 fn what_makes_no_sense_changes_nothing_but_the_digest() {
     let mut log = Log::new(Limits::default());
-    for bytes in [&b""[..], b"\x01", b"\x02\x80", b"\x03", b"\x03\x01\x01", b"\x04", &[1; 18]] {
+    for bytes in [
+        &b""[..],
+        b"\x01",
+        b"\x02\x80",
+        b"\x03",
+        b"\x03\x01\x01",
+        b"\x04",
+        b"\x04\x02\x02",
+        b"\x05",
+        b"\x05\x01\x01",
+        b"\x06",
+        &[1; 18],
+    ] {
         let before = log.sessions.digest();
         assert_eq!(log.sessions.apply(Place::default(), &Bytes::copy_from_slice(bytes)), Applied::Malformed);
         assert_ne!(log.sessions.digest(), before);
@@ -252,7 +264,7 @@ fn a_snapshot_holds_sessions_and_machine() {
 
     let mut copy = Log { slot: log.slot, clock: log.clock, ..Log::new(limits) };
     for broken in [&pieces[..1], &pieces[1..], &pieces[..pieces.len() - 1], &[]] {
-        assert_eq!(copy.sessions.restore(broken), Err(Malformed));
+        assert_eq!(copy.sessions.restore(broken), Err(crate::machine::Unrestored::Malformed));
         assert!(copy.sessions.is_empty());
     }
     copy.sessions.restore(&pieces).unwrap();
@@ -371,6 +383,28 @@ mod waits {
         let retried = story.call(again, WAITS, WAITS - 1, &take);
         assert!(matches!(retried, Applied::Answered { outcome: Outcome::Done(_), repeated: false, .. }));
         assert_eq!(story.leased(), given as u64 + 1);
+    }
+
+    /// The replica that orders first says how much memory there may be; an operator's word, and a word that was said
+    /// before, stand.
+    #[test]
+    fn the_first_limit_of_memory_stands() {
+        let mut story = Story::new(Limits::default());
+        let limit = |story: &Story| story.sessions.machine().summary().memory_bytes_max;
+        let default = limit(&story);
+        assert!(story.sessions.machine().wants_memory_limit());
+        assert_eq!(story.apply(&Request::Memory { bytes: 5_000_000 }), Applied::Limited);
+        assert!(limit(&story) == 5_000_000 && default != 5_000_000);
+        let pieces = story.sessions.snapshot();
+        story.sessions.restore(&pieces).unwrap();
+        assert_eq!(story.apply(&Request::Memory { bytes: 6_000_000 }), Applied::Limited);
+        assert_eq!(limit(&story), 5_000_000);
+
+        let mut story = Story::new(Limits::default());
+        let session = story.open(1);
+        story.call(session, 1, 0, &queues::Command::Limit(Room { memory_bytes_max: 7_000_000, ..Room::default() }));
+        assert_eq!(story.apply(&Request::Memory { bytes: 5_000_000 }), Applied::Limited);
+        assert_eq!(limit(&story), 7_000_000);
     }
 
     const WAIT: queues::Command = queues::Command::Pop { queue: QueueId(1), count: 1, wait_ms: 60_000 };

@@ -43,6 +43,10 @@ pub enum Execution {
     NoSession,
     /// It closed a session, or there was none.
     Closed,
+    /// It switched to newer rules, or had.
+    Ruled,
+    /// It chose the limit of memory, or somebody had.
+    Limited,
 }
 
 /// A request that was executed and has its answer.
@@ -81,17 +85,17 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Nothing has happened, under these limits of the machine.
-    pub fn new(limits: Limits) -> Reference {
-        Reference::with_limits(limits, table::Limits::default())
+    /// Nothing has happened, under these rules and limits of the machine.
+    pub fn new(rules: u64, limits: Limits) -> Reference {
+        Reference::with_limits(rules, limits, table::Limits::default())
     }
 
-    /// Nothing has happened, under these limits of the machine and of the sessions.
-    pub fn with_limits(machine: Limits, limits: table::Limits) -> Reference {
+    /// Nothing has happened, under these rules and limits of the machine, and these limits of the sessions.
+    pub fn with_limits(rules: u64, machine: Limits, limits: table::Limits) -> Reference {
         Reference {
             limits,
             clock: SlotClock(0),
-            machine: Naive::new(machine),
+            machine: Naive::new(rules, machine),
             sessions: BTreeMap::new(),
             nonces: BTreeMap::new(),
             done: BTreeMap::new(),
@@ -127,6 +131,14 @@ impl Reference {
                 }
                 Execution::Closed
             }
+            Request::Rules { version } => {
+                self.machine.switch_rules(*version);
+                Execution::Ruled
+            }
+            Request::Memory { bytes } => {
+                self.machine.limit_memory(*bytes);
+                Execution::Limited
+            }
             Request::Call { session, number, floor, command } => {
                 let execution = self.call(place, *session, *number, *floor, command);
                 if self.has_session(*session) {
@@ -157,6 +169,11 @@ impl Reference {
     /// A request that was executed and answered.
     pub fn done(&self, session: SessionId, number: u64) -> Option<&Done> {
         self.done.get(&(session, number))
+    }
+
+    /// The version of the rules that is in force.
+    pub fn rules(&self) -> u64 {
+        self.machine.rules()
     }
 
     /// How many sessions there are.
@@ -317,7 +334,7 @@ impl Reference {
 
     fn collect(&mut self, place: Place) {
         loop {
-            let mut machine = std::mem::replace(&mut self.machine, Naive::new(Limits::default()));
+            let mut machine = std::mem::replace(&mut self.machine, Naive::new(1, Limits::default()));
             let done = machine.completed(|ticket| self.room(ticket.session, ticket.number).unwrap_or(0));
             self.machine = machine;
             let Some((Ticket { session, number }, reply)) = done else { return };

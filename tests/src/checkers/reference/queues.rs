@@ -30,7 +30,11 @@ type Due = (SlotClock, bool, u64, bool, u64);
 /// All queues and sequences.
 #[derive(Clone, Debug)]
 pub struct Naive {
+    /// The version of the rules.
+    rules: u64,
     limits: Limits,
+    /// Whether somebody has chosen them.
+    chosen: bool,
     clock: SlotClock,
     created: u64,
     tokens: u64,
@@ -51,10 +55,12 @@ pub struct Naive {
 }
 
 impl Naive {
-    /// A machine in which nothing has happened yet.
-    pub fn new(limits: Limits) -> Naive {
+    /// A machine in which nothing has happened yet, under this version of the rules.
+    pub fn new(rules: u64, limits: Limits) -> Naive {
         Naive {
+            rules,
             limits,
+            chosen: false,
             clock: SlotClock(0),
             created: 0,
             tokens: 0,
@@ -124,6 +130,19 @@ impl Naive {
         })
     }
 
+    /// From now on these rules are in force, or the later ones that are.
+    pub fn switch_rules(&mut self, version: u64) {
+        self.rules = self.rules.max(version);
+    }
+
+    /// So much memory there may be, if nobody has chosen yet.
+    pub fn limit_memory(&mut self, bytes: u64) {
+        if !self.chosen {
+            self.limits.memory_bytes_max = bytes;
+        }
+        self.chosen = true;
+    }
+
     /// Sessions are gone.
     pub fn end_sessions(&mut self, sessions: &[SessionId]) {
         self.waits.retain(|wait| !sessions.contains(&wait.ticket.session));
@@ -182,13 +201,14 @@ impl Naive {
             Command::Limit(limits) => {
                 let sane = limits.item_bytes_max > 0 && limits.item_bytes_max <= REQUEST_BYTES_MAX as u64;
                 if sane && limits.memory_bytes_max <= NUMBER_MAX {
-                    self.limits = *limits;
+                    (self.limits, self.chosen) = (*limits, true);
                     Ok(Answer::Done { count: 0 })
                 } else {
                     Err(Error::BadOption)
                 }
             }
             Command::Steps(steps) if 23 + 23 * steps.len() > room => return Executed::NoRoom,
+            Command::Steps(_) if self.rules < 2 => Err(Error::NotInRules),
             Command::Steps(steps) if steps.is_empty() => Err(Error::BadCount),
             Command::Steps(steps) => self.all_or_none(steps).map(Answer::Steps),
             Command::Push { .. }
@@ -219,7 +239,7 @@ impl Naive {
                 items: self.queues.values().map(|queue| queue.items.len() as u64).sum(),
                 memory_bytes: self.memory(),
                 memory_bytes_max: self.limits.memory_bytes_max,
-                rules: 2,
+                rules: self.rules,
                 digest: ftq_core::ids::Digest::default(),
             })),
             Question::Next { name } => {
@@ -270,6 +290,11 @@ impl Naive {
     /// All sequences that there are, with their last numbers.
     pub fn sequences(&self) -> impl Iterator<Item = (&Label, u64)> {
         self.sequences.iter().map(|(name, last)| (name, *last))
+    }
+
+    /// The version of the rules that is in force.
+    pub fn rules(&self) -> u64 {
+        self.rules
     }
 
     /// The clock of the slot that is applied.

@@ -13,7 +13,7 @@ fn an_id_is_never_given_again() {
     let mut machine = machine();
     assert_eq!(machine.run(Command::Create { label: label("a") }), Ok(Answer::Queue(QueueId(1))));
     assert_eq!(machine.run(Command::Destroy { queue: QueueId(1) }), Ok(Answer::Done { count: 0 }));
-    let mut machine = reborn(&machine);
+    let mut machine = reborn(&mut machine);
     assert_eq!(machine.answer(&Question::Id { label: label("a") }), Err(Error::NoSuchLabel));
     assert_eq!(machine.run(Command::Create { label: label("a") }), Ok(Answer::Queue(QueueId(2))));
     assert_eq!(machine.run(push(1, b"late")), Err(Error::NoSuchQueue));
@@ -51,7 +51,7 @@ fn numbers_end_at_the_largest_signed_one() {
     assert_eq!(machine.run(Command::Create { label: label("last") }), last);
     assert_eq!(machine.run(Command::Create { label: label("over") }), Err(Error::NumberExhausted));
     assert_eq!(machine.run(Command::Create { label: label("last") }), last);
-    assert_eq!(reborn(&machine).run(getid(1)), Err(Error::NumberExhausted));
+    assert_eq!(reborn(&mut machine).run(getid(1)), Err(Error::NumberExhausted));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_position_ends_there_too() {
     let take = Command::Take { queue: QueueId(1), count: 1, lease_ms: 1, wait_ms: 0 };
     assert!(machine.run(take.clone()).is_ok());
     assert_eq!(machine.run(take), Err(Error::NumberExhausted));
-    assert_eq!(reborn(&machine).digest(), machine.digest());
+    assert_eq!(reborn(&mut machine).digest(), machine.digest());
 }
 
 /// Pushes stop at the limit, whole; pops go on and make room for just as much.
@@ -259,7 +259,7 @@ fn a_dead_letter_moves_at_once_and_can_be_sent_back() {
         story.pass(10);
     }
     assert_eq!(story.completed(), Some((7, Ok(Answer::Popped([(2, Bytes::from("a"))].into())))));
-    assert_eq!(reborn(&story.machine).summary().items, 0);
+    assert_eq!(reborn(&mut story.machine).summary().items, 0);
 }
 
 /// The first to ask is the first to get; destroying the queue tells the rest.
@@ -271,7 +271,7 @@ fn who_waits_is_served_in_the_order_of_asking() {
     for session in 1..=5 {
         assert_eq!(story.ask(session, wait(1_000 * session)), None);
     }
-    story.machine = reborn(&story.machine);
+    story.machine = reborn(&mut story.machine);
     story.pass(1_000);
     assert_eq!(story.completed(), Some((1, Err(Error::Empty))));
     story.machine.abandon(Ticket { session: SessionId(2), number: 3 });
@@ -332,11 +332,11 @@ fn steps_are_done_all_or_none() {
 #[test]
 fn rules_are_switched_by_the_log() {
     let steps = Command::Steps([Command::GetId { name: label("n"), count: 1 }].into());
-    let mut machine = Queues::under(Rules::FIRST, Limits::default());
+    let mut machine = Queues::of_build(Rules::NEWEST, Limits::default());
     let newer = Queues::new(Limits::default());
     assert_ne!(machine.digest(), newer.digest(), "replicas under other rules differ at once");
     assert_eq!(machine.run(steps.clone()), Err(Error::NotInRules));
-    let mut copy = reborn(&machine);
+    let mut copy = reborn(&mut machine);
     assert_eq!(copy.run(steps.clone()), Err(Error::NotInRules), "a snapshot holds the version");
     assert_eq!(machine.switch_rules(3), Err(UnknownRules(3)));
     assert_eq!(machine.digest(), copy.digest());
@@ -348,7 +348,13 @@ fn rules_are_switched_by_the_log() {
     let mut head = pieces[0].to_vec();
     head[1] = 3;
     pieces[0] = Bytes::from(head);
-    assert_eq!(copy.restore(&pieces), Err(Malformed), "the state of rules that this build does not know");
+    let unknown = |version| Err(Unrestored::UnknownRules(UnknownRules(version)));
+    assert_eq!(copy.restore(&pieces), unknown(3), "the state of rules that this build does not know");
+
+    let mut older = Queues::of_build(Rules::FIRST, Limits::default());
+    assert_eq!((older.newest_rules(), older.switch_rules(2)), (1, Err(UnknownRules(2))));
+    assert_eq!(older.restore(&machine.snapshot()), unknown(2));
+    assert_eq!(older.rules(), 1, "nothing has changed");
 }
 
 /// After a backup was restored, nothing is given that was given since it was made.
@@ -359,7 +365,7 @@ fn a_restored_backup_gives_nothing_again() {
     story.run(1, getid("n", 5)).expect("room");
     story.run(1, getid("end", NUMBER_MAX - 10)).expect("room");
     let token = story.take(1, 100).0.token;
-    let mut restored = reborn(&story.machine);
+    let mut restored = reborn(&mut story.machine);
     restored.raise(RESTORE_STEP);
     assert_eq!(restored.run(getid("n", 1)), Ok(Answer::Ids { first: 6 + RESTORE_STEP, count: 1 }));
     assert_eq!(restored.run(getid("end", 1)), Err(Error::NumberExhausted), "it can't be raised so far");
@@ -369,5 +375,5 @@ fn a_restored_backup_gives_nothing_again() {
     let take = Command::Take { queue: QueueId(1), count: 1, lease_ms: 1, wait_ms: 0 };
     let Ok(Answer::Taken(taken)) = restored.run(take) else { panic!("an item") };
     assert_eq!(taken[0].receipt.token, token + 1 + RESTORE_STEP);
-    assert_eq!(reborn(&restored).digest(), restored.digest());
+    assert_eq!(reborn(&mut restored).digest(), restored.digest());
 }

@@ -193,5 +193,5 @@ fn random_bytes_are_answered() {
         assert_eq!(answer.is_empty(), progress == Progress::Waiting);
         let _ = decode_reply(&raw);
     }
-    reborn(&machine);
+    reborn(&mut machine);
 }
