@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_half_needs_the_highest_member() {
+    fn s19_an_exact_half_needs_the_highest_member() {
         let four = Configuration::founding(set(0b1111));
         assert!(four.is_quorum(set(0b1001)));
         assert!(!four.is_quorum(set(0b0111 & 0b0011)));

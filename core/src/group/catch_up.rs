@@ -322,7 +322,8 @@ impl Group {
     }
 
     /// Compares the state at the newest snapshot with what others report: the log below is cut only when
-    /// a quorum has the same state there (RULES S17), and who differs from a quorum stops.
+    /// a quorum has the same state there (RULES S17), and who differs from a quorum stops. If none has the same,
+    /// all stop.
     pub(super) fn compare_state(&mut self, now: Time) {
         let (slot, state): (Slot, Digest) = (self.snapshot, self.state);
         if slot == Slot(0) {
@@ -334,12 +335,19 @@ impl Group {
         };
         let electorate = self.log.electorate();
         let admitted = self.admitted(now, electorate);
-        if electorate.is_quorum(at_slot(false).intersection(admitted)) {
+        let (same, other) = (at_slot(true).with(self.options.me), at_slot(false));
+        if electorate.is_quorum(other.intersection(admitted)) {
             return self.stop("its state differs from that of a quorum");
+        }
+        // Nobody can say who is right, so nobody goes on to answer: all stop, and each says why.
+        let view = self.view().set();
+        let differ = self.active && !other.intersection(view).is_empty() && same.union(other).contains_all(view);
+        if differ && !electorate.is_quorum(same.intersection(admitted)) {
+            return self.stop("members differ in their states, and no quorum has the same");
         }
         let below = Slot(slot.0.saturating_sub(self.options.log_keep) + 1);
         let is_new = below > self.cut_below && below <= self.archived;
-        let agreed = electorate.is_quorum(at_slot(true).with(self.options.me).intersection(admitted));
+        let agreed = electorate.is_quorum(same.intersection(admitted));
         if self.offered == slot && agreed && is_new {
             self.cut_below = below;
             self.persist(now, Job::Cut { below });

@@ -359,7 +359,7 @@ impl Group {
 
 /// The donor, and the answers that count: all are held against the donor's electorate (RULES S6), and none
 /// counts of a store that has shown more before than it does now (RULES S13).
-fn judged(answers: &[(MemberId, Promise)], me: MemberId) -> Option<(&Promise, Vec<&(MemberId, Promise)>)> {
+pub(super) fn judged(answers: &[(MemberId, Promise)], me: MemberId) -> Option<(&Promise, Vec<&(MemberId, Promise)>)> {
     let is_older = |p: &Promise| answers.iter().any(|(_, w)| marks::is_older(&w.heard, p.store, p.boot, p.shown));
     let mut standing: Vec<&(MemberId, Promise)> = answers.iter().filter(|(_, p)| !is_older(p)).collect();
     loop {

@@ -63,3 +63,25 @@ impl Clock {
         readings.get((readings.len() - 1) / 2).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn m(n: u8) -> MemberId {
+        MemberId::new(n).unwrap()
+    }
+
+    /// One of three clocks is far ahead, and then there are only two to ask: it decides nothing.
+    #[test]
+    fn s18_one_bad_clock_decides_nothing() {
+        let quorum = |set: MemberSet| set.len() >= 2;
+        let mut clock = Clock::default();
+        clock.anchor(Time(0), SlotClock(1_000));
+        assert_eq!(clock.agreed(Time(500), m(1), quorum), None, "nobody else has spoken");
+        clock.heard(m(3), SlotClock(u64::MAX));
+        assert_eq!(clock.agreed(Time(500), m(1), quorum), Some(SlotClock(1_500)), "the lower one of two");
+        clock.heard(m(2), SlotClock(2_000));
+        assert_eq!(clock.agreed(Time(500), m(1), quorum), Some(SlotClock(2_000)), "the middle one of three");
+    }
+}

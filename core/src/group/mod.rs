@@ -347,6 +347,9 @@ impl Group {
 
     /// When to tick at the latest.
     pub fn deadline(&self, now: Time) -> Time {
+        if self.stopped {
+            return Time::NEVER;
+        }
         let unsettled = !matches!(self.change, Change::Idle)
             || self.joining.is_some()
             || self.wants_since.is_some()

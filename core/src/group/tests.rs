@@ -4,6 +4,7 @@
 //! seen without the noise.
 
 mod opened;
+mod rules;
 
 use super::own::Token;
 use super::*;
@@ -358,7 +359,7 @@ fn a_member_is_cut_off_and_comes_back() {
 /// A mark is about the view that it names: out of its view a replica names none, and the marks of another
 /// view than the own one are not counted, whatever the packet that they ride on says (RULES S4).
 #[test]
-fn a_mark_names_its_view() {
+fn s4_a_mark_names_its_view() {
     let mut world = World::new(3, Order::Rotating);
     world.run(Span::millis(400));
     let now = world.now;
@@ -384,7 +385,7 @@ fn a_mark_names_its_view() {
 }
 
 #[test]
-fn a_read_sees_what_was_answered_before() {
+fn s15_a_read_sees_what_was_answered_before() {
     let mut world = World::new(3, Order::Rotating);
     world.run(Span::millis(400));
     world.submit(1, 1);

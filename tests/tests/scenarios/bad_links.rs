@@ -14,7 +14,7 @@ const CHANGES_MAX: u64 = 6;
 const COMMITS_EVERY: Span = Span::secs(3);
 
 #[test]
-fn a_bridge_between_two_pairs() {
+fn l4_a_bridge_between_two_pairs() {
     for bridge in 1..=5 {
         let others: Vec<u8> = (1..=5).filter(|id| *id != bridge).collect();
         for partner in 1..4 {
@@ -40,7 +40,7 @@ fn a_one_way_cut() {
 }
 
 #[test]
-fn a_member_that_can_send_but_not_hear() {
+fn l1_a_member_that_can_send_but_not_hear() {
     for members in [3, 5] {
         for deaf in 1..=members {
             minute(members, &format!("{deaf} of {members} is deaf"), |world| {

@@ -17,7 +17,7 @@ const STOP_MAX: Span = Span::millis(100);
 const BACK: Span = Span::secs(60);
 
 #[test]
-fn it_catches_up_by_log() {
+fn l6_it_catches_up_by_log() {
     let world = comes_back(Setup::cluster(3).snapshots(10_000, 10 * BEHIND));
     assert!(world.counts().of(Count::CaughtUpByLog) > 0);
     assert_eq!(world.counts().of(Count::CaughtUpBySnapshot), 0);

@@ -56,7 +56,7 @@ fn nobody_has_clients() {
 }
 
 #[test]
-fn a_deadline_gives_one_empty_slot() {
+fn l13_a_deadline_gives_one_empty_slot() {
     for members in [1, 2, 3, 5] {
         for turn in 0..3 {
             let mut world = formed(Setup::cluster(members).build());

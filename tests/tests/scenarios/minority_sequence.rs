@@ -30,7 +30,7 @@ fn nobody_else_has_it_and_it_is_nowhere() {
 }
 
 #[test]
-fn a_survivor_has_it_and_it_is_everywhere() {
+fn l10_a_survivor_has_it_and_it_is_everywhere() {
     let mut world = sequence_reaches(&[WITNESS]);
     world.power_cut(SEQUENCER);
     world.join_islands();
@@ -42,7 +42,7 @@ fn a_survivor_has_it_and_it_is_everywhere() {
 }
 
 #[test]
-fn who_has_it_is_cut_off_and_it_is_nowhere() {
+fn s11_who_has_it_is_cut_off_and_it_is_nowhere() {
     let mut world = sequence_reaches(&[WITNESS]);
     world.power_cut(SEQUENCER);
     world.islands(&[&[1, 2, 4], &[WITNESS]]);
@@ -60,7 +60,7 @@ fn who_has_it_is_cut_off_and_it_is_nowhere() {
 }
 
 #[test]
-fn it_is_killed_at_any_moment_of_its_turn() {
+fn s1_it_is_killed_at_any_moment_of_its_turn() {
     for moment in 0..40 {
         let mut world = turn_comes(moment);
         world.set_link(SEQUENCER, 1, slower(&world, 1));

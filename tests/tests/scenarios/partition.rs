@@ -18,7 +18,7 @@ const KNOWS: Span = Span::secs(1);
 const HEALED: Span = Span::secs(10);
 
 #[test]
-fn the_majority_goes_on_and_the_minority_refuses() {
+fn s10_the_majority_goes_on_and_the_minority_refuses() {
     for minority in [&[1, 2][..], &[4, 5], &[1, 5], &[3], &[5]] {
         fall_apart(5, minority);
     }

@@ -58,7 +58,7 @@ fn the_first_to_ask_is_served_first_whichever_replica_was_asked() {
 /// RULES L12: a retry through another replica makes that one an answerer: when the item comes it answers at
 /// once, and not only to the next retry.
 #[test]
-fn the_replica_that_was_asked_dies_and_another_one_answers() {
+fn l12_the_replica_that_was_asked_dies_and_another_one_answers() {
     for seed in 1..=10 {
         let mut world = world(seed);
         world.bind_client(3, &[3]);

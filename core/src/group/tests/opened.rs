@@ -52,7 +52,7 @@ fn a_hollow_store_goes_on_where_its_rebuilding_was() {
 /// A replica that came back with slots that others may count on, not knowing that they are committed, is
 /// offered a snapshot of some of them: it learns that so much is committed, and gives up nothing (RULES S9).
 #[test]
-fn a_snapshot_takes_nothing_from_a_log_that_holds_more() {
+fn s9_a_snapshot_takes_nothing_from_a_log_that_holds_more() {
     let (view, tail) = empty_slots(5);
     let covered = Snapshot { slot: Slot(3), digest: tail[2].digest, ..Snapshot::default() };
     let opened = Opened { store: StoreId([1; 16]), promise: view, tail, ..Opened::default() };

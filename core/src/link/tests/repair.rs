@@ -122,7 +122,7 @@ fn fill(mesh: &mut Mesh, room: usize) {
 }
 
 #[test]
-fn who_alone_keeps_the_window_half_full_is_a_laggard_once() {
+fn l8_who_alone_keeps_the_window_half_full_is_a_laggard_once() {
     let mut mesh = Mesh::met(3, CALM, 1);
     mesh.cuts.insert((member(3), member(1)));
     let began = mesh.now;

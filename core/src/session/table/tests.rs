@@ -98,7 +98,7 @@ fn an_opening_that_is_repeated_gives_the_same_session() {
 
 /// RULES S16: a copy that was delayed until its client had long forgotten it.
 #[test]
-fn a_late_copy_is_refused_for_ever() {
+fn s16_a_late_copy_is_refused_for_ever() {
     let mut log = Log::new(Limits::default());
     let session = log.open(1);
     assert_eq!(log.call(session, 5, 0), Ok(1));
