@@ -66,6 +66,16 @@ impl ClientPort {
         self.tally.tell(now, refused.chain(self.socket.counters().misfits()));
     }
 
+    /// Serves the holders of these keys from now on.
+    pub(crate) fn change_keys(&mut self, keys: &Keys) {
+        self.port.change_keys(&keys.clients);
+    }
+
+    /// What the system keeps of what comes, in bytes, if it says so.
+    pub(crate) fn buffer(&self) -> Option<usize> {
+        self.socket.receive_buffer().ok()
+    }
+
     /// What the port has counted.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.port.counts()

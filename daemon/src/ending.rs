@@ -24,6 +24,8 @@ pub enum Ending {
     },
     /// The store can't be opened. What was damaged may have been set aside; no data was removed.
     Store(OpenError),
+    /// This replica's store, in this directory, can't be opened.
+    Unopened(PathBuf, OpenError),
     /// A look at a store has found something that must not be. Nothing was changed.
     Wrong {
         /// The store's directory.
@@ -62,7 +64,7 @@ impl Ending {
         match self {
             Ending::Config(_) => 78,
             Ending::Address { .. } => 69,
-            Ending::Store(_) => 74,
+            Ending::Store(_) | Ending::Unopened(..) => 74,
             Ending::Wrong { .. } => 65,
             Ending::System { .. } => 71,
             Ending::Older | Ending::Stopped(_) => 70,
@@ -78,6 +80,7 @@ impl fmt::Display for Ending {
                 write!(f, "can't have {address} for {port}: {error} (is another ftqd running?)")
             }
             Ending::Store(error) => write!(f, "{error}"),
+            Ending::Unopened(directory, error) => write!(f, "the store in {}: {error}", directory.display()),
             Ending::Wrong { directory, wrong } => {
                 let things = if *wrong == 1 { "1 thing is".to_owned() } else { format!("{wrong} things are") };
                 write!(f, "{things} wrong with the store in {}: see above", directory.display())

@@ -17,6 +17,7 @@ pub mod config;
 mod ending;
 mod greeting;
 mod http;
+mod limits;
 mod lines;
 mod manager;
 pub mod memory;
@@ -29,11 +30,13 @@ mod service;
 mod socket;
 mod standing;
 mod story;
+mod stuck;
 mod tally;
 mod version;
 
 use arguments::{Arguments, Command};
 use board::Board;
+use config::Config;
 pub use ending::Ending;
 use manager::Manager;
 use service::Service;
@@ -71,11 +74,12 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
             Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
         };
     }
-    let told = arguments.told()?;
-    let config = match arguments.file() {
-        Some(path) => config::Config::read(&path, &told)?,
-        None => config::Config::alone(&told)?,
+    let (file, told) = (arguments.file(), arguments.told()?);
+    let read = move || match &file {
+        Some(path) => Config::read(path, &told),
+        None => Config::alone(&told),
     };
+    let config = read()?;
     lines::set(config.log);
     if arguments.print_config {
         print!("{}", config.print());
@@ -86,7 +90,11 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         println!("{}", greeting::summary(&config));
         return Ok(());
     }
-    let orders = orders::listen(1)?;
+    let orders = orders::listen(1, move || {
+        let config = read()?;
+        let keys = config.keys()?;
+        Ok((config, keys))
+    })?;
     let [orders] = orders.as_slice() else { return Ok(()) };
     let mut manager = Manager::of_environment();
     let board = Board::default();
@@ -100,6 +108,9 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
             Err(ending) => return Err(ending),
         };
         log::error!("{ending}. It goes on as a learner until the others admit it again");
-        ftq_storage::disk::distrust_journal(&config.data_dir)?;
+        let directory = config.data_dir.display();
+        if let Some(aside) = ftq_storage::disk::distrust_journal(&config.data_dir)? {
+            log::warn!("the journal that can't be trusted is kept as {directory}/{aside}: so the next line finds none");
+        }
     }
 }

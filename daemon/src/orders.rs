@@ -1,28 +1,34 @@
 //! What the operator wants while the daemon runs, as signals: SIGTERM and SIGINT to stop, once more to stop at
 //! once, SIGHUP to read the configuration again.
 
+use crate::config::Config;
 use crate::ending::Ending;
 use async_signal::{Signal, Signals};
+use ftq_net::keys::Keys;
 use smol::channel::{self, Receiver};
 use smol::stream::StreamExt;
+use std::sync::Arc;
 use std::thread;
 
 /// An order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Hand over, and stop.
     Stop,
     /// Stop at once.
     StopNow,
-    /// Read again what can change while the daemon runs.
-    Reload,
+    /// The configuration and the keys were read again: what can change while the daemon runs does.
+    Reload(Arc<(Config, Keys)>),
 }
 
 /// More orders than an operator has before the loop comes round; what is more is dropped.
 const ORDERS_MAX: usize = 16;
 
-/// Listens from now on, for so many replicas: each is told everything.
-pub(crate) fn listen(replicas: usize) -> Result<Vec<Receiver<Order>>, Ending> {
+/// Listens from now on, for so many replicas: each is told everything. `read` reads the configuration again.
+pub(crate) fn listen(
+    replicas: usize,
+    read: impl Fn() -> Result<(Config, Keys), Ending> + Send + 'static,
+) -> Result<Vec<Receiver<Order>>, Ending> {
     let refused = |error| Ending::System { doing: "listen to signals", error };
     let mut signals = Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(refused)?;
     let (tell, told): (Vec<_>, Vec<_>) = (0..replicas).map(|_| channel::bounded(ORDERS_MAX)).unzip();
@@ -31,7 +37,14 @@ pub(crate) fn listen(replicas: usize) -> Result<Vec<Receiver<Order>>, Ending> {
             let mut is_told = false;
             while let Some(signal) = signals.next().await {
                 let order = match signal {
-                    Ok(Signal::Hup) => Order::Reload,
+                    // A file is read here, so that the loop does not wait for it.
+                    Ok(Signal::Hup) => match read() {
+                        Ok(read) => Order::Reload(Arc::new(read)),
+                        Err(ending) => {
+                            log::error!("told to read the configuration again, and nothing changes: {ending}");
+                            continue;
+                        }
+                    },
                     Ok(_) if is_told => Order::StopNow,
                     Ok(_) => Order::Stop,
                     Err(error) => {
@@ -42,7 +55,7 @@ pub(crate) fn listen(replicas: usize) -> Result<Vec<Receiver<Order>>, Ending> {
                 is_told |= order == Order::Stop;
                 for replica in &tell {
                     // Full, or gone: there is nobody to tell.
-                    let _ = replica.try_send(order);
+                    let _ = replica.try_send(order.clone());
                 }
             }
         });

@@ -106,6 +106,20 @@ impl PeerPort {
         self.from
     }
 
+    /// Seals with the first of these keys from now on, and opens what is sealed with any.
+    pub(crate) fn change_keys(&mut self, keys: &Keys) {
+        if let (Some(seal), Some(secret)) = (&mut self.seal, keys.cluster.first()) {
+            seal.change_key(secret);
+        }
+        self.opener.change_keys(&keys.cluster);
+    }
+
+    /// What the system keeps of what comes to each socket, in bytes, if it says so.
+    pub(crate) fn buffers(&self) -> impl Iterator<Item = usize> + '_ {
+        let group = self.group.as_ref().map(|(_, socket)| socket);
+        [Some(&self.socket), group].into_iter().flatten().filter_map(|socket| socket.receive_buffer().ok())
+    }
+
     /// What was opened, and refused.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.opener.counts()

@@ -14,9 +14,11 @@
 use crate::board::{Board, Check};
 use crate::client_port::ClientPort;
 use crate::closing;
-use crate::config::{Address, Config};
+use crate::config::Config;
 use crate::ending::Ending;
 use crate::greeting;
+use crate::limits;
+use crate::lines;
 use crate::manager::Manager;
 use crate::metrics::{self, Meter, Seen};
 use crate::names::Names;
@@ -24,6 +26,7 @@ use crate::orders::Order;
 use crate::peer_port::PeerPort;
 use crate::standing::Standing;
 use crate::story::Story;
+use crate::stuck::Stuck;
 use ftq_core::ids::{BootId, MemberId};
 use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Event, Input, Options, Output, Replica};
@@ -63,7 +66,8 @@ pub(crate) struct Service {
     peers: PeerPort,
     names: Names,
     clients: ClientPort,
-    address: Address,
+    config: Config,
+    stuck: Stuck,
     story: Story,
     meter: Meter,
     board: Board,
@@ -112,10 +116,12 @@ impl Service {
             low_bytes: config.disk_low,
             ..disk::Options::default()
         };
-        let (store, opened) = DiskStore::open(&config.data_dir, &stored, wake.clone())?;
+        let opened = DiskStore::open(&config.data_dir, &stored, wake.clone());
+        let (store, opened) = opened.map_err(|error| Ending::Unopened(config.data_dir.clone(), error))?;
         // Another one than the configured, once the operator has ordered to start anew.
         let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
         let peers = PeerPort::open(config, cluster, keys, boot)?;
+        limits::raise(peers.buffers().chain(clients.buffer()));
         let names = Names::ask(config, peers.from(), wake.clone())?;
         if let Some(warning) = greeting::loss(opened.condition, config) {
             log::error!("{warning}");
@@ -144,7 +150,8 @@ impl Service {
             peers,
             names,
             clients,
-            address: config.client.clone(),
+            config: config.clone(),
+            stuck: Stuck::new(clock.now()),
             story: Story::new(config.me),
             meter: Meter::new(),
             board,
@@ -200,8 +207,24 @@ impl Service {
                     self.replica.handle(self.clock.now(), Input::Retire);
                 }
                 Order::StopNow => self.end = End::AtOnce,
-                Order::Reload => log::warn!("told to read the configuration again: nothing of it can change yet"),
+                Order::Reload(read) => self.reload(&read.0, &read.1),
             }
+        }
+    }
+
+    /// What can change while it runs does, and what can't is named.
+    fn reload(&mut self, config: &Config, keys: &Keys) {
+        lines::set(config.log);
+        self.peers.change_keys(keys);
+        self.clients.change_keys(keys);
+        let (cluster, clients) = (keys.cluster.len(), keys.clients.len());
+        log::info!(
+            "read the configuration again: log is {}, there are {cluster} cluster keys and {clients} client keys",
+            config.log
+        );
+        let fixed = self.config.fixed_that_differ(config);
+        if !fixed.is_empty() {
+            log::warn!("changed, and only in force after a restart: {}", fixed.join(", "));
         }
     }
 
@@ -303,7 +326,7 @@ impl Service {
     fn greet(&mut self) {
         if !self.greeted && self.replica.group().is_serving(self.clock.now()) {
             self.greeted = true;
-            log::info!("ready: clients are served at {}", self.address);
+            log::info!("ready: clients are served at {}", self.config.client);
         }
     }
 
@@ -322,6 +345,8 @@ impl Service {
         }
         self.post_at = now + POST_EVERY;
         let standing = Standing::of(self.replica.group(), self.me, now);
+        self.story.look(&standing);
+        self.stuck.look(now, self.replica.group(), self.me, &self.config.data_dir);
         let Service { me, replica, store, peers, clients, meter, .. } = self;
         let seen = Seen { now, me: *me, standing: &standing, replica, store, peers, clients, meter };
         let stops = Check {
@@ -348,11 +373,12 @@ impl Service {
         future::poll_fn(|context| {
             // An order is taken in the next turn.
             let order = ordered.as_mut().poll(context);
+            let is_ordered = order.is_ready();
             if let Poll::Ready(Ok(order)) = order {
                 self.order = Some(order);
             }
             let ready = [
-                order.is_ready(),
+                is_ordered,
                 // A store that has dropped its end has nothing to say any more.
                 woken.as_mut().poll(context).map(|end| end.is_ok()) == Poll::Ready(true),
                 self.peers.poll_readable(context).is_ready(),

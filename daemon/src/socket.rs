@@ -2,36 +2,21 @@
 
 use crate::config::Address;
 use crate::ending::Ending;
-use ftq_net::socket::{BUFFER_BYTES, Socket};
+use ftq_net::socket::Socket;
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
-/// A bound socket. `port` names it in an error, and in a warning when the system keeps little for it.
+/// A bound socket. `port` names it in an error.
 pub(crate) fn bind(port: &'static str, address: &Address) -> Result<Socket, Ending> {
     let refused = |error| Ending::Address { port, address: address.clone(), error };
-    let socket = Socket::bind(meaning(address).map_err(refused)?).map_err(refused)?;
-    warn_if_small(port, &socket);
-    Ok(socket)
+    Socket::bind(meaning(address).map_err(refused)?).map_err(refused)
 }
 
 /// A socket that hears what is sent to a group of peers, on the network of this member's own address.
 pub(crate) fn hear_group(group: SocketAddrV4, mine: IpAddr) -> Result<Socket, Ending> {
     let refused = |error| Ending::Address { port: "multicast", address: Address::Number(group.into()), error };
     let IpAddr::V4(interface) = mine else { return Err(refused(io::ErrorKind::InvalidInput.into())) };
-    let socket = Socket::hear_group(group, interface).map_err(refused)?;
-    warn_if_small("multicast", &socket);
-    Ok(socket)
-}
-
-fn warn_if_small(port: &str, socket: &Socket) {
-    if let Ok(given) = socket.receive_buffer()
-        && given < BUFFER_BYTES
-    {
-        log::warn!(
-            "{port}: the system keeps {given} bytes of what comes while this replica is busy, not {BUFFER_BYTES}; more is \
-             lost and sent again: `sysctl -w net.core.rmem_max={BUFFER_BYTES}` gives it what it asks for"
-        );
-    }
+    Socket::hear_group(group, interface).map_err(refused)
 }
 
 /// What an address means now. An own name is not waited for: whoever starts this daemon starts it again.

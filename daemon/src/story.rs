@@ -2,6 +2,7 @@
 //!
 //! A line for each slot is for tracing; what the network can bring about is for debugging.
 
+use crate::standing::Standing;
 use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::replica::{Event, Succession};
 
@@ -17,6 +18,15 @@ impl Story {
     /// The story of this member.
     pub(crate) fn new(me: MemberId) -> Story {
         Story { me, missing: MemberSet::EMPTY }
+    }
+
+    /// Whom it missed it may hear again, without a view change.
+    pub(crate) fn look(&mut self, standing: &Standing) {
+        let back = standing.is_serving && standing.heard.intersection(standing.members).contains_all(self.missing);
+        if back && !self.missing.is_empty() {
+            log::info!("hears {} again: view {:?} stays", self.missing, standing.view);
+            self.missing = MemberSet::EMPTY;
+        }
     }
 
     /// Writes it down.

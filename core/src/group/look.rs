@@ -89,6 +89,11 @@ impl Group {
         self.archived
     }
 
+    /// Who may vote, of this replica and those who are heard: their stores are the ones that the cluster knows.
+    pub fn voters(&self, now: Time) -> MemberSet {
+        self.admitted(now, self.log.electorate())
+    }
+
     /// Who this is: member, store, boot.
     pub(crate) fn identity(&self) -> (MemberId, StoreId, BootId) {
         (self.options.me, self.store, self.boot)

@@ -139,6 +139,28 @@ impl Config {
         print::print(self)
     }
 
+    /// The keys whose values differ in `other` and can't change while the daemon runs.
+    pub fn fixed_that_differ(&self, other: &Config) -> Vec<&'static str> {
+        let differ = [
+            ("cluster", self.cluster != other.cluster),
+            ("me", self.me != other.me),
+            ("members", self.members != other.members),
+            ("peer", self.peer != other.peer),
+            ("client", self.client != other.client),
+            ("client-plain", self.client_plain != other.client_plain),
+            ("client-datagram", self.client_datagram != other.client_datagram),
+            ("http", self.http != other.http),
+            ("datagram", self.datagram != other.datagram),
+            ("multicast", self.multicast != other.multicast),
+            ("order", self.order != other.order),
+            ("data-dir", self.data_dir != other.data_dir),
+            ("journal", self.journal != other.journal),
+            ("log-keep", self.log_keep != other.log_keep),
+            ("disk-low", self.disk_low != other.disk_low),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
     /// The cluster's id: it follows from the name, so that all members come to the same.
     pub fn cluster_id(&self) -> ClusterId {
         ClusterId(xxh3_128(self.cluster.as_bytes()).to_le_bytes())

@@ -17,7 +17,10 @@ use std::path::PathBuf;
 const ID_MAX: u64 = 63;
 
 /// A journal holds several requests of the largest size; and it is written whole when a store is made.
-const JOURNAL: (u64, u64) = (32 << 20, 4 << 30);
+const JOURNAL: (u64, u64) = (32 << 20, 2 << 30);
+
+/// It is made of whole pages.
+const PAGE: u64 = 4_096;
 
 /// More than any disk has.
 const BYTES_MAX: u64 = 1 << 50;
@@ -66,6 +69,9 @@ fn read_fields(mut fields: Fields<'_, '_>, told: &Told) -> Option<Config> {
     let data_dir = fields.text("data-dir").map(|field| PathBuf::from(field.value));
     let stored = disk::Options::default();
     let journal = fields.bytes("journal", JOURNAL.0..=JOURNAL.1);
+    if let Some(Field { value, line }) = journal.filter(|journal| !journal.value.is_multiple_of(PAGE)) {
+        fields.wrong(line, "journal", format!("{value}: it has to be a multiple of {PAGE}"));
+    }
     let log_keep = fields.bytes("log-keep", 0..=BYTES_MAX);
     let disk_low = fields.bytes("disk-low", 0..=BYTES_MAX);
     let log = fields.parsed("log", level);

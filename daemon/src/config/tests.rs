@@ -58,7 +58,8 @@ fn what_makes_no_sense_is_refused_with_its_line_and_the_reason() {
         ("me = 1", "me = 1\ndatagram = 65001", "it can be 1044 to 65000 bytes"),
         ("me = 1", "me = 1\nclient-plain = \"none\"", "it can be \"off\", \"read\", \"write\", \"admin\""),
         ("me = 1", "me = 1\nclient-datagram = 9000", "9000: it can be 1024 to 8900"),
-        ("me = 1", "me = 1\njournal = \"1 MiB\"", "it can be 32 MiB to 4 GiB"),
+        ("me = 1", "me = 1\njournal = \"1 MiB\"", "it can be 32 MiB to 2 GiB"),
+        ("me = 1", "me = 1\njournal = 33554433", "it has to be a multiple of 4096"),
         ("me = 1", "me = 1\njournal = \"1 MB\"", "for example \"64 MiB\""),
         ("me = 1", "me = 1\nlog = \"loud\"", "it can be \"error\", \"warn\""),
         ("http = \"127.0.0.1:7412\"", "http = \"no\"", "http: \"no\": an address is"),
@@ -134,7 +135,7 @@ fn clients_elsewhere_need_a_key_too() {
 fn what_is_printed_is_a_configuration_that_says_the_same() {
     let odd = ALONE.replace(
         "me = 1",
-        "me = 1\nkey-file = \"a \\\"b\\\".key\"\nhttp = \"off\"\njournal = 33554433\norder = \"fixed\"",
+        "me = 1\nkey-file = \"a \\\"b\\\".key\"\nhttp = \"off\"\njournal = 33558528\norder = \"fixed\"",
     );
     for text in [EXAMPLES[0], EXAMPLES[2], ALONE, "", &odd, "log = \"debug\"\nclient = \"[::1]:7410\"\n"] {
         let config = parse(text).expect(text);

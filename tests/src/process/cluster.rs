@@ -226,6 +226,11 @@ impl Cluster {
         self.members().map(said).collect()
     }
 
+    /// The configuration of a member.
+    pub fn configuration(&self, member: u8) -> PathBuf {
+        self.directory.path().join(format!("{member}.toml"))
+    }
+
     /// What one member has said.
     pub fn said(&self, member: u8) -> String {
         fs::read_to_string(self.log(member)).unwrap_or_default()

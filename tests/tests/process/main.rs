@@ -8,6 +8,7 @@ mod kills;
 mod library;
 mod operations;
 mod python;
+mod reload;
 mod restarts;
 mod sealed;
 mod stopping;
