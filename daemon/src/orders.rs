@@ -7,8 +7,10 @@ use async_signal::{Signal, Signals};
 use ftq_net::keys::Keys;
 use smol::channel::{self, Receiver};
 use smol::stream::StreamExt;
+use std::process;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,9 @@ pub(crate) enum Order {
 
 /// More orders than an operator has before the loop comes round; what is more is dropped.
 const ORDERS_MAX: usize = 16;
+
+/// Who is told to stop at once, and has not come round to it after so long, is ended.
+const AT_ONCE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Listens from now on, for so many replicas: each is told everything. `read` reads the configuration again.
 pub(crate) fn listen(
@@ -49,13 +54,20 @@ pub(crate) fn listen(
                     Ok(_) => Order::Stop,
                     Err(error) => {
                         log::error!("signals are not heard any more: {error}");
-                        return;
+                        // Who waits for orders waits on.
+                        return smol::future::pending().await;
                     }
                 };
                 is_told |= order == Order::Stop;
                 for replica in &tell {
                     // Full, or gone: there is nobody to tell.
                     let _ = replica.try_send(order.clone());
+                }
+                if order == Order::StopNow {
+                    // A store that is being opened or closed takes no orders, and a disk may hang for ever.
+                    smol::Timer::after(AT_ONCE_WITHIN).await;
+                    log::warn!("told to stop again, and the disk does not let go: ends all the same");
+                    process::exit(0);
                 }
             }
         });

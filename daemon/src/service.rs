@@ -288,19 +288,26 @@ impl Service {
         self.clients.flush(now);
     }
 
+    /// Why it ends: what comes first says most.
+    fn finish(&mut self, end: End) {
+        if matches!(self.end, End::None | End::Asked) {
+            self.end = end;
+        }
+    }
+
     /// Something has happened; the last words of the replica may still follow.
     fn take_note(&mut self, event: &Event) {
         self.story.tell(event);
         self.meter.note(self.clock.now(), event);
         match event {
-            // What follows it says less.
-            Event::Stopped { .. } if matches!(self.end, End::Failed(_)) => {}
-            Event::Older => self.end = End::Failed(Ending::Older),
-            Event::Stopped { why } => self.end = End::Failed(Ending::Stopped(why)),
+            // Told to stop before: it does not begin anew.
+            Event::Older if matches!(self.end, End::Asked) => self.finish(End::Retired),
+            Event::Older => self.finish(End::Failed(Ending::Older)),
+            Event::Stopped { why } => self.finish(End::Failed(Ending::Stopped(why))),
             Event::Disordered { members, mine, is_outnumbered: true } => {
-                self.end = End::Failed(Ending::disordered(*mine, *members));
+                self.finish(End::Failed(Ending::disordered(*mine, *members)));
             }
-            Event::Retired { .. } => self.end = End::Retired,
+            Event::Retired { .. } => self.finish(End::Retired),
             Event::Sequenced { .. }
             | Event::Appended { .. }
             | Event::Applied { .. }

@@ -240,6 +240,17 @@ impl Clients {
 }
 
 impl<M: Machine> Replica<M> {
+    /// What is said to a command that makes the state larger while there is no room for that. Without a view
+    /// nothing is known of the others' disks, and so nothing is said of them.
+    fn lacks_room(&self, now: Time, command: &Bytes) -> Option<Refusal> {
+        let refusal = match self.group.room(now) {
+            Room::Enough => return None,
+            Room::Elsewhere => Refusal::NoQuorum,
+            Room::Nowhere => Refusal::DiskFull,
+        };
+        (self.group.is_serving(now) && self.machine.machine().grows(command)).then_some(refusal)
+    }
+
     /// A client said something.
     pub(super) fn on_client(&mut self, now: Time, client: ClientId, message: ClientMessage) {
         if let ClientMessage::Read { nonce, wait_ms, question, .. } = &message
@@ -264,12 +275,8 @@ impl<M: Machine> Replica<M> {
                     return self.wait_again(now, token, client, wait_ms);
                 }
                 let name = RequestName::Call(session, number);
-                if self.machine.machine().grows(&command) {
-                    match self.group.room(now) {
-                        Room::Enough => {}
-                        Room::Elsewhere => return self.refuse_client(client, name, Refusal::NoQuorum),
-                        Room::Nowhere => return self.refuse_client(client, name, Refusal::DiskFull),
-                    }
+                if let Some(refusal) = self.lacks_room(now, &command) {
+                    return self.refuse_client(client, name, refusal);
                 }
                 let request = Request::Call { session, number, floor, command };
                 self.hold(now, client, name, wait_ms, &request);

@@ -75,7 +75,7 @@ impl Piece {
 
     pub(super) fn decode(fields: &mut Fields) -> Result<Piece, Malformed> {
         let piece = Piece { transfer: fields.int()?, index: fields.int()?, count: fields.int()?, bytes: fields.bin()? };
-        let last = piece.index + 1 == piece.count;
+        let last = piece.index.checked_add(1) == Some(piece.count);
         let long_enough = last || piece.bytes.len() >= PIECE_BYTES_MIN;
         if piece.count < 2 || piece.count > PIECES_MAX || piece.index >= piece.count || !long_enough {
             return Err(Malformed::TooLarge);

@@ -35,14 +35,32 @@ fn without_room_on_a_quorum_nothing_is_pushed_and_the_rest_goes_on() {
     world.run_for(Span::millis(100));
     for number in 1..6 {
         assert!(matches!(done(&mut world, push(number)), End::Refused));
-        assert!(matches!(done(&mut world, Command::Create { label: label(number) }), End::Refused));
+        assert!(matches!(done(&mut world, Command::Create { label: label(10 + number) }), End::Refused));
         assert!(matches!(done(&mut world, Command::Steps(vec![pop(), push(10 * number)])), End::Refused));
+        assert!(matches!(done(&mut world, Command::Create { label: label(1) }), End::Answered { .. }), "it is there");
         assert!(matches!(done(&mut world, Command::GetId { name: label(number), count: 1 }), End::Answered { .. }));
     }
     assert!(matches!(done(&mut world, pop()), End::Answered { .. }));
     world.fill_disk(3, false);
     world.run_for(Span::millis(100));
     assert!(matches!(done(&mut world, push(7)), End::Answered { .. }));
+}
+
+/// Who has no view knows nothing of the others' disks: its clients go elsewhere.
+#[test]
+fn a_replica_with_a_new_disk_does_not_take_all_disks_for_full() {
+    let mut world = formed(Setup::cluster(3).build());
+    assert!(matches!(done(&mut world, Command::Create { label: label(1) }), End::Answered { .. }));
+    world.power_cut(3);
+    world.new_disk(3);
+    for other in [1, 2] {
+        world.cut(3, other);
+        world.cut(other, 3);
+    }
+    world.start(3);
+    world.run_for(Span::secs(1));
+    world.bind_client(0, &[3, 1]);
+    assert!(matches!(done(&mut world, push(1)), End::Answered { .. }));
 }
 
 /// An item of its own for each push: the checkers tell commands apart by their bytes.

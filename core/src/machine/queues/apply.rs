@@ -13,7 +13,10 @@ use bytes::Bytes;
 
 impl Machine for Queues {
     fn grows(&self, command: &Bytes) -> bool {
-        Command::adds(command)
+        // To ask for a queue that is there puts nothing in.
+        let finds =
+            || matches!(Command::decode(command), Ok(Command::Create { ref label }) if self.labels.contains_key(label));
+        Command::adds(command) && !finds()
     }
 
     fn advance(&mut self, _slot: Slot, clock: SlotClock) {

@@ -1,6 +1,7 @@
 //! Long messages come whole through a network that loses, doubles and reorders; what is kept is bounded.
 
 use crate::client::channel::Channel;
+use crate::client::fields::Fields;
 use crate::client::pieces::{Inbox, MESSAGE_BYTES_MAX, PIECES_MAX, Piece};
 use bytes::Bytes;
 use ftq_core::chance::Chance;
@@ -129,4 +130,15 @@ fn what_was_begun_and_left_is_given_up_in_time() {
     assert!(inbox.kept() >= 1_000);
     inbox.tick(due);
     assert_eq!((inbox.kept(), inbox.deadline()), (0, None));
+}
+
+/// The largest index there is, found by review: adding one to it ended the replica.
+#[test]
+fn an_index_at_the_end_of_numbers_is_refused() {
+    for (index, count) in [(u32::MAX, 2), (u32::MAX, 0), (u32::MAX - 1, u32::MAX), (2, 2)] {
+        let bytes = piece(1, index, count, 1_000).encode();
+        let mut fields = Fields::of(bytes.into());
+        fields.array().expect("an array with its kind");
+        assert!(Piece::decode(&mut fields).is_err(), "{index} of {count}");
+    }
 }
