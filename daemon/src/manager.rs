@@ -27,6 +27,8 @@ const STATUS_EVERY: Span = Span::secs(1);
 pub(crate) struct Manager {
     socket: Option<(UnixDatagram, SocketAddr)>,
     watchdog: Option<Watchdog>,
+    /// It has not heard yet that this replica is ready.
+    owes_ready: bool,
     status: String,
     status_at: Time,
 }
@@ -54,13 +56,13 @@ impl Manager {
         let ours = env::var("WATCHDOG_PID").map_or(true, |pid| pid == std::process::id().to_string());
         let micros = env::var("WATCHDOG_USEC").ok().and_then(|micros| micros.parse().ok()).filter(|micros| *micros > 0);
         let watchdog = micros.filter(|_| ours && socket.is_some()).map(|micros| Watchdog::new(Span(micros)));
-        Manager { socket, watchdog, status: String::new(), status_at: Time(0) }
+        Manager { socket, watchdog, owes_ready: false, status: String::new(), status_at: Time(0) }
     }
 
     /// The store is open and the ports are taken. Whether clients are served is up to the other members too: who
     /// starts a cluster one after the other must not wait for that.
-    pub(crate) fn ready(&self) {
-        self.tell("READY=1");
+    pub(crate) fn ready(&mut self) {
+        self.owes_ready = !self.tell("READY=1");
     }
 
     /// The daemon stops, as it was told to.
@@ -75,9 +77,12 @@ impl Manager {
         }
         if now >= self.status_at {
             self.status_at = now + STATUS_EVERY;
+            // A manager that was too busy to hear it would take the start for failed.
+            if self.owes_ready {
+                self.ready();
+            }
             let status = status();
-            if status != self.status {
-                self.tell(&format!("STATUS={status}"));
+            if status != self.status && self.tell(&format!("STATUS={status}")) {
                 self.status = status;
             }
         }
@@ -94,12 +99,14 @@ impl Manager {
     }
 
     /// Whoever does not listen is not waited for.
-    fn tell(&self, lines: &str) {
-        if let Some((socket, to)) = &self.socket
-            && let Err(error) = socket.send_to_addr(lines.as_bytes(), to)
-        {
+    /// Whether it was told, if there is one.
+    fn tell(&self, lines: &str) -> bool {
+        let Some((socket, to)) = &self.socket else { return true };
+        let told = socket.send_to_addr(lines.as_bytes(), to);
+        if let Err(error) = &told {
             log::debug!("the service manager is not told {lines:?}: {error}");
         }
+        told.is_ok()
     }
 }
 
@@ -181,7 +188,8 @@ mod tests {
         let name = format!("ftqd-test-{}", std::process::id());
         let listener = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         let socket = Some(open(OsStr::new(&format!("@{name}"))).unwrap());
-        let mut manager = Manager { socket, watchdog: None, status: String::new(), status_at: Time(0) };
+        let mut manager =
+            Manager { socket, watchdog: None, owes_ready: false, status: String::new(), status_at: Time(0) };
         manager.ready();
         manager.tick(Time(1), || "well".to_owned(), || [thread(0, false); 2]);
         manager.tick(Time(2 * SECOND), || "well".to_owned(), || [thread(0, false); 2]);

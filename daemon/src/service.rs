@@ -204,6 +204,8 @@ impl Service {
                     log::info!("told to stop: takes no more requests, and hands over");
                     manager.stopping();
                     self.end = End::Asked;
+                    // Who asks whether it is ready hears at once that it is not.
+                    self.post_at = Time(0);
                     self.replica.handle(self.clock.now(), Input::Retire);
                 }
                 Order::StopNow => self.end = End::AtOnce,

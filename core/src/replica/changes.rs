@@ -50,6 +50,9 @@ pub(super) struct Ordered {
 impl<M: Machine> Replica<M> {
     /// An operator orders a change.
     pub(super) fn order_change(&mut self, now: Time, orderer: Orderer, change: ClusterChange, wait: Span) {
+        if self.is_retiring() {
+            return self.tell_orderer(orderer, ChangeOutcome::Unfit(Unfit::NotServing));
+        }
         match self.group.change_cluster(now, change, wait) {
             Ok(number) => self.ordered.push(Ordered { orderer, number, change, until: now + wait }),
             Err(unfit) => self.tell_orderer(orderer, ChangeOutcome::Unfit(unfit)),

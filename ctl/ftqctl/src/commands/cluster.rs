@@ -91,9 +91,14 @@ pub(super) fn change(asked: &Asked, command: &MemberCommand) -> Result<(), Failu
     match asked.client.change_cluster(change).map_err(|error| Failure::of("member", error))? {
         ChangeOutcome::Done { configuration } => asked.out.done(vec![("configuration", configuration.into())]),
         ChangeOutcome::Unfit(Unfit::NotServing) => Err(Failure::Unreachable(
-            "this replica takes part in no view that orders, nothing was changed: name others with --server".to_owned(),
+            "the replica that answered takes part in no view that orders, and did nothing: name others with --server"
+                .to_owned(),
         )),
-        ChangeOutcome::Unfit(why) => Err(Failure::No(format!("nothing was changed: {}", unfit(why)))),
+        // Another one may have been asked before it.
+        ChangeOutcome::Unfit(why) => Err(Failure::No(format!(
+            "the replica that answered did not do it: {}; `ftqctl members` shows what holds",
+            unfit(why)
+        ))),
         ChangeOutcome::Overtaken => Err(Failure::No(
             "another change came first, and this one was not done: look at `ftqctl members`".to_owned(),
         )),
