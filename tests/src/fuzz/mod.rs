@@ -46,7 +46,7 @@ pub fn mutate(bytes: &[u8], chance: &mut Chance) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..=chance.below(4) {
         let at = pick(chance, bytes.len());
-        match chance.below(8) {
+        match chance.below(9) {
             0 if !bytes.is_empty() => bytes[at] ^= 1 << chance.below(8),
             1 if !bytes.is_empty() => bytes[at] = chance.draw().to_le_bytes()[0],
             2 => bytes.truncate(at),
@@ -54,6 +54,8 @@ pub fn mutate(bytes: &[u8], chance: &mut Chance) -> Vec<u8> {
             4 => drop(bytes.splice(at..at, [0xff; 8])),
             5 => drop(bytes.splice(at..at, [0x91; 16])),
             6 => drop(bytes.drain(at..(at + pick(chance, 16)).min(bytes.len()))),
+            // The largest number of 32 bits, in place of what may have been a number.
+            7 => drop(bytes.splice(at..(at + 1).min(bytes.len()), [0xce, 0xff, 0xff, 0xff, 0xff])),
             _ => bytes.insert(at, [0, 0x7f, 0x80, 0xc4, 0xc6, 0xdd][pick(chance, 6)]),
         }
     }
