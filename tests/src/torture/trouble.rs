@@ -2,7 +2,7 @@
 
 use super::bed::{Bed, Kind};
 use crate::process::{Ticks, pause};
-use ftq_client::{Blocking, Options, QueueId};
+use ftq_client::{Blocking, Error, Options, QueueId};
 use ftq_core::chance::Chance;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,7 +32,7 @@ const PUSHES_MAX: u64 = 20_000;
 const STOPPED: i32 = 70;
 const CAN_NOT_OPEN: i32 = 74;
 
-/// A full disk: it warns in time, ends when there is no room, gives up its ballast, refuses without a ballast, and
+/// A full disk: it warns and takes no more pushes in time, ends when there is no room all the same, gives up its ballast, refuses without a ballast, and
 /// goes on when there is room.
 pub fn full(program: &Path) -> Result<String, String> {
     let mut bed = Bed::make(Kind::Cache, "ext4", false).sized(DISK_BYTES);
@@ -45,6 +45,13 @@ pub fn full(program: &Path) -> Result<String, String> {
 
     fill(&disk, free(&disk)?.saturating_sub(150 << 20))?;
     daemon.waits_for("the disk is nearly full")?;
+    daemon.refuses(queue)?;
+    daemon.has(queue, pushed)?;
+    // Somebody who lets it come to the end.
+    daemon.kill();
+    daemon.minds_no_low_disk()?;
+    daemon.start_again()?;
+    daemon.has(queue, pushed)?;
     fill(&disk, u64::MAX)?;
     pushed += daemon.push_until_it_ends(queue)?;
     let status = daemon.ended()?;
@@ -197,9 +204,22 @@ impl Daemon {
     fn push(&self, queue: QueueId, items: u64) -> Result<u64, String> {
         let client = self.client()?;
         for _ in 0..items {
-            client.push(queue, [vec![b'x'; ITEM_BYTES]]).map_err(|error| error.to_string())?;
+            let pushed = client.push(queue, [vec![b'x'; ITEM_BYTES]]);
+            pushed.map_err(|error| format!("{error}:\n{}", self.said().unwrap_or_default()))?;
         }
         Ok(items)
+    }
+
+    /// A push is refused because the disk is nearly full.
+    fn refuses(&self, queue: QueueId) -> Result<(), String> {
+        let pushed = self.client_within(PUSH)?.push(queue, [vec![b'x'; ITEM_BYTES]]);
+        require(pushed == Err(Error::DiskFull), &format!("a push on a disk that is nearly full: {pushed:?}"))
+    }
+
+    /// From its next start on it goes on until a write fails.
+    fn minds_no_low_disk(&self) -> Result<(), String> {
+        let text = fs::read_to_string(&self.configuration).map_err(|error| error.to_string())?;
+        fs::write(&self.configuration, format!("disk-low = 0\n{text}")).map_err(|error| error.to_string())
     }
 
     /// Pushes until it has ended; how many were acknowledged.

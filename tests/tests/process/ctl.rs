@@ -32,6 +32,11 @@ impl Told {
         assert_eq!(String::from_utf8_lossy(&output.stdout), out, "{line}");
     }
 
+    /// It is done, if not at once.
+    fn says_in_time(&self, line: &str) {
+        until(|| self.ctl(line), |output| output.status.success());
+    }
+
     /// It is done, and says a JSON document.
     fn json(&self, line: &str) -> Value {
         let output = self.ctl(&format!("-o json {line}"));
@@ -397,7 +402,7 @@ fn members_come_and_go() {
         || told.json("status"),
         |it| it["servers"][3]["state"] == "learner" && it["servers"][4]["state"] == "learner",
     );
-    until(|| told.ctl("member add 4").status.code(), |code| *code == Some(0));
+    told.says_in_time("member add 4");
     let votes = |it: &Value, expected: &[u64]| {
         let members = it["members"].as_array().expect("members");
         let voting: Vec<u64> =
@@ -408,7 +413,7 @@ fn members_come_and_go() {
     until(|| told.json("status"), |it| it["servers"][3]["state"] == "serves");
     told.says("push letters a", "");
     // Who is asked may be one that has not heard of 5 yet.
-    until(|| told.ctl("member replace 2 5").status.code(), |code| *code == Some(0));
+    told.says_in_time("member replace 2 5");
     until(|| told.json("members"), |it| votes(it, &[1, 3, 4, 5]));
     told.says("member remove 1", "");
     until(|| told.json("members"), |it| votes(it, &[3, 4, 5]));
