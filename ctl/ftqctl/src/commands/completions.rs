@@ -4,6 +4,7 @@ use crate::arguments::Arguments;
 use crate::failure::Failure;
 use crate::shown::{self, Kept};
 use argh::{ArgsInfo, CommandInfoWithArgs, FlagInfoKind};
+use std::collections::BTreeSet;
 
 /// One command, or command of a command, and what may stand behind it.
 struct Place {
@@ -14,6 +15,7 @@ struct Place {
     flags: Vec<Flag>,
 }
 
+#[derive(Clone)]
 struct Flag {
     long: String,
     short: Option<char>,
@@ -49,12 +51,11 @@ fn places(all: &CommandInfoWithArgs) -> Vec<Place> {
     places
 }
 
-fn place(command: &CommandInfoWithArgs, path: Vec<String>, global: &[FlagOf]) -> Place {
-    let own = flags(command).into_iter().chain(global.iter().cloned());
-    let mut flags: Vec<Flag> = Vec::new();
-    for (long, short, takes_one, is_file, description) in own {
-        if !flags.iter().any(|flag| flag.long == long) {
-            flags.push(Flag { long, short, takes_one, is_file, description });
+fn place(command: &CommandInfoWithArgs, path: Vec<String>, global: &[Flag]) -> Place {
+    let mut flags = flags(command);
+    for flag in global {
+        if !flags.iter().any(|own| own.long == flag.long) {
+            flags.push(flag.clone());
         }
     }
     Place {
@@ -65,16 +66,19 @@ fn place(command: &CommandInfoWithArgs, path: Vec<String>, global: &[FlagOf]) ->
     }
 }
 
-type FlagOf = (String, Option<char>, bool, bool, String);
-
-fn flags(command: &CommandInfoWithArgs) -> Vec<FlagOf> {
+fn flags(command: &CommandInfoWithArgs) -> Vec<Flag> {
     let of = |flag: &argh::FlagInfo| {
         let value = match flag.kind {
             FlagInfoKind::Option { arg_name } => Some(arg_name),
             FlagInfoKind::Switch => None,
         };
-        let description = first_sentence(flag.description);
-        (flag.long.to_owned(), flag.short, value.is_some(), value == Some("file"), description)
+        Flag {
+            long: flag.long.to_owned(),
+            short: flag.short,
+            takes_one: value.is_some(),
+            is_file: value == Some("file"),
+            description: first_sentence(flag.description),
+        }
     };
     command.flags.iter().map(of).collect()
 }
@@ -91,22 +95,31 @@ fn first_sentence(text: &str) -> String {
         .collect()
 }
 
+/// The options that a value follows.
+fn taking(places: &[Place]) -> BTreeSet<&str> {
+    let flags = places.iter().flat_map(|place| &place.flags);
+    flags.filter(|flag| flag.takes_one).map(|flag| flag.long.as_str()).collect()
+}
+
+/// The commands as a pattern of a shell's `case`.
+fn paths(places: &[Place]) -> String {
+    let commands = places.iter().filter(|place| !place.path.is_empty());
+    commands.map(|place| format!("'{}'", place.path.join(" "))).collect::<Vec<_>>().join(" | ")
+}
+
+/// What the command is for that has this name below another one.
+fn described<'a>(places: &'a [Place], above: &[String], name: &str) -> &'a str {
+    let is_it = |place: &&Place| place.path.split_last().is_some_and(|(last, path)| last == name && path == above);
+    places.iter().find(is_it).map_or("", |place| &place.description)
+}
+
 fn bash(places: &[Place]) -> String {
     let mut cases = String::new();
-    let mut taking = Vec::new();
     for Place { path, commands, flags, .. } in places {
         let words = commands.iter().map(String::as_str).chain(flags.iter().map(|flag| flag.long.as_str()));
         let words: Vec<&str> = words.collect();
         cases.push_str(&format!("        '{}') words='{}' ;;\n", path.join(" "), words.join(" ")));
-        taking.extend(flags.iter().filter(|flag| flag.takes_one).map(|flag| flag.long.as_str()));
     }
-    taking.sort_unstable();
-    taking.dedup();
-    let paths: Vec<String> = places
-        .iter()
-        .filter(|place| !place.path.is_empty())
-        .map(|place| format!("'{}'", place.path.join(" ")))
-        .collect();
     format!(
         r#"# Completes the command lines of ftqctl in bash; printed by `ftqctl completions bash`.
 _ftqctl() {{
@@ -134,37 +147,20 @@ _ftqctl() {{
 }}
 complete -F _ftqctl ftqctl
 "#,
-        taking = taking.join(" | "),
-        paths = paths.join(" | "),
+        taking = taking(places).into_iter().collect::<Vec<_>>().join(" | "),
+        paths = paths(places),
     )
 }
 
 fn zsh(places: &[Place]) -> String {
     let mut cases = String::new();
-    let described = |name: &str, description: &str| format!("'{}:{description}'", name.replace(':', "\\:"));
+    let word = |name: &str, description: &str| format!("'{}:{description}'", name.replace(':', "\\:"));
     for Place { path, commands, flags, .. } in places {
-        let below = |name: &String| {
-            let at: Vec<&String> = path.iter().chain([name]).collect();
-            places
-                .iter()
-                .find(|place| place.path.iter().collect::<Vec<_>>() == at)
-                .map_or("", |place| &place.description)
-        };
-        let commands = commands.iter().map(|name| described(name, below(name)));
-        let flags = flags.iter().map(|flag| described(&flag.long, &flag.description));
+        let commands = commands.iter().map(|name| word(name, described(places, path, name)));
+        let flags = flags.iter().map(|flag| word(&flag.long, &flag.description));
         let words: Vec<String> = commands.chain(flags).collect();
         cases.push_str(&format!("    '{}') words=({}) ;;\n", path.join(" "), words.join(" ")));
     }
-    let takes = |flag: &&Flag| flag.takes_one;
-    let mut taking: Vec<&str> =
-        places.iter().flat_map(|place| place.flags.iter().filter(takes)).map(|flag| flag.long.as_str()).collect();
-    taking.sort_unstable();
-    taking.dedup();
-    let paths: Vec<String> = places
-        .iter()
-        .filter(|place| !place.path.is_empty())
-        .map(|place| format!("'{}'", place.path.join(" ")))
-        .collect();
     format!(
         r#"#compdef ftqctl
 # Completes the command lines of ftqctl in zsh; printed by `ftqctl completions zsh`.
@@ -196,8 +192,8 @@ _ftqctl() {{
 }}
 compdef _ftqctl ftqctl
 "#,
-        taking = taking.join("|"),
-        paths = paths.join(" | "),
+        taking = taking(places).into_iter().collect::<Vec<_>>().join("|"),
+        paths = paths(places),
     )
 }
 
@@ -214,9 +210,7 @@ fn fish(places: &[Place]) -> String {
             }
         };
         for command in commands {
-            let at: Vec<&String> = path.iter().chain([command]).collect();
-            let place = places.iter().find(|place| place.path.iter().collect::<Vec<_>>() == at);
-            let description = place.map_or("", |place| place.description.as_str());
+            let description = described(places, path, command);
             script.push_str(&format!("complete -c ftqctl -n '{condition}' -a {command} -d '{description}'\n"));
         }
         for flag in flags {
