@@ -230,7 +230,7 @@ class Line:
             self.done.add(transfer)
             whole = b"".join(part[index] for index in range(count))
             return [self.wrap(msgpack.packb([RECEIPT, transfer, count, b""]))], unpack(whole)
-        if fresh and len(part) % 8 and index + 1 < count:
+        if fresh and len(part) % min(8, max(1, 32768 // len(data))) and index + 1 < count:
             return [], None
         upto = next(index for index in range(count) if index not in part)
         bits = bytearray(32)

@@ -8,8 +8,11 @@ use std::collections::{BTreeMap, VecDeque};
 /// What one inbox keeps: the largest message in the shortest pieces, and half as much again. For more the stalest goes.
 const INBOX_BYTES: usize = 16 << 20;
 
-/// A receipt after so many pieces.
+/// A receipt after so many pieces …
 const RECEIPT_EVERY: u32 = 8;
+
+/// … or so many bytes of them: a sender has few large ones under way, and would wait for its pause.
+const RECEIPT_BYTES: usize = 32 << 10;
 
 /// Messages of one sender that may be incomplete at once; a further one takes the place of the stalest.
 const PARTS_MAX: usize = 8;
@@ -34,7 +37,8 @@ struct Part {
     pieces: BTreeMap<u32, Bytes>,
     bytes: usize,
     upto: u32,
-    untold: u32,
+    /// What has come since the last receipt: pieces, and their bytes.
+    untold: (u32, usize),
     touched_at: Time,
 }
 
@@ -75,9 +79,10 @@ impl Inbox {
             }
             return Ok(Taken { receipt: Some(part.receipt()), message: Some(part.whole()) });
         }
-        let owed = !fresh || part.untold >= RECEIPT_EVERY || index + 1 == part.count;
+        let (pieces, bytes) = part.untold;
+        let owed = !fresh || pieces >= RECEIPT_EVERY || bytes >= RECEIPT_BYTES || index + 1 == part.count;
         if owed {
-            part.untold = 0;
+            part.untold = (0, 0);
         }
         Ok(Taken { receipt: owed.then(|| part.receipt()), message: None })
     }
@@ -125,7 +130,7 @@ impl Inbox {
             pieces: BTreeMap::new(),
             bytes: 0,
             upto: 0,
-            untold: 0,
+            untold: (0, 0),
             touched_at: now,
         });
         self.parts.len() - 1
@@ -139,9 +144,9 @@ impl Part {
             return false;
         }
         self.bytes += piece.bytes.len();
+        self.untold = (self.untold.0 + 1, self.untold.1 + piece.bytes.len());
         self.pieces.insert(piece.index, piece.bytes);
         self.touched_at = now;
-        self.untold += 1;
         while self.pieces.contains_key(&self.upto) {
             self.upto += 1;
         }

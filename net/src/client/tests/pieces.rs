@@ -64,6 +64,13 @@ fn a_long_message_arrives_whole() {
     assert!(took < Span::secs(2), "{took:?}");
 }
 
+/// On loopback two pieces fill the window, and a receipt came after eight: each two of them took a pause.
+#[test]
+fn large_pieces_do_not_wait_for_one_another() {
+    let (took, sent) = pass(&[1_600_000], 59_000, 0, 1);
+    assert!(took < Span::millis(100) && sent < 70, "{took:?}, {sent} datagrams");
+}
+
 #[test]
 fn several_arrive_at_the_same_time() {
     pass(&[5_000, 70_000, 1 << 20, 2_000, 300_000], 1_300, 1, 2);
