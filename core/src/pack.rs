@@ -34,13 +34,18 @@ impl Unpacker {
     /// The beginning of an array of at most `max` values: how many. Each takes a byte at least, so there
     /// are no more than bytes.
     pub fn array(&mut self, max: usize) -> Result<usize, Malformed> {
-        let len = match self.byte()? {
-            head @ 0x90..=0x9f => u64::from(head & 0x0f),
-            0xdc => self.fixed::<2>()?,
-            0xdd => self.fixed::<4>()?,
-            _ => return Err(Malformed),
-        };
+        let len = self.array_len()?;
         self.bounded(len, max.min(self.remaining()))
+    }
+
+    /// The beginning of an array that may be cut off: how many values it has, or had.
+    pub fn array_len(&mut self) -> Result<u64, Malformed> {
+        match self.byte()? {
+            head @ 0x90..=0x9f => Ok(u64::from(head & 0x0f)),
+            0xdc => self.fixed::<2>(),
+            0xdd => self.fixed::<4>(),
+            _ => Err(Malformed),
+        }
     }
 
     /// A number that is not negative.

@@ -210,13 +210,18 @@ pub enum Report {
     Failed,
 }
 
-/// Something to read back for another replica.
+/// Something to read back, for another replica or for whoever looks at the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fetch {
     /// Delivered slots from `from` on, of about `bytes_max` together, at least one.
     Slots {
         /// The first slot wanted.
         from: Slot,
+        /// When to stop.
+        bytes_max: usize,
+    },
+    /// The same from the oldest slot on that is kept.
+    Oldest {
         /// When to stop.
         bytes_max: usize,
     },

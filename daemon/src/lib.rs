@@ -16,6 +16,7 @@ mod closing;
 pub mod config;
 mod ending;
 mod greeting;
+mod host;
 mod http;
 mod limits;
 mod lines;

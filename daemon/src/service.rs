@@ -17,6 +17,7 @@ use crate::closing;
 use crate::config::Config;
 use crate::ending::Ending;
 use crate::greeting;
+use crate::host::Host;
 use crate::limits;
 use crate::lines;
 use crate::manager::Manager;
@@ -67,6 +68,7 @@ pub(crate) struct Service {
     names: Names,
     clients: ClientPort,
     config: Config,
+    host: Host,
     stuck: Stuck,
     story: Story,
     meter: Meter,
@@ -151,6 +153,7 @@ impl Service {
             names,
             clients,
             config: config.clone(),
+            host: Host::new(config, keys),
             stuck: Stuck::new(clock.now()),
             story: Story::new(config.me),
             meter: Meter::new(),
@@ -219,6 +222,7 @@ impl Service {
         lines::set(config.log);
         self.peers.change_keys(keys);
         self.clients.change_keys(keys);
+        self.host.change_keys(keys);
         let (cluster, clients) = (keys.cluster.len(), keys.clients.len());
         log::info!(
             "read the configuration again: log is {}, there are {cluster} cluster keys and {clients} client keys",
@@ -264,7 +268,13 @@ impl Service {
             if let Some((client, message)) = received {
                 let now = self.clock.now();
                 self.meter.asked(now, &message);
-                self.replica.handle(now, Input::Client { client, message });
+                match self.host.answer(&message) {
+                    Some(answer) => {
+                        self.meter.answered(now, &answer);
+                        self.clients.send(now, client, &answer);
+                    }
+                    None => self.replica.handle(now, Input::Client { client, message }),
+                }
             }
         }
         true

@@ -37,7 +37,7 @@ impl Story {
             Event::Applied { slot, .. } => log::trace!("slot {slot}: applied"),
             Event::Restored { slot, .. } => log::info!("took over a snapshot of the state at slot {slot}"),
             Event::Promised { ballot } => log::debug!("promised {ballot:?}"),
-            Event::Suspects { missing } => {
+            Event::Suspects { missing, .. } => {
                 if *missing != self.missing {
                     self.missing = *missing;
                     log::info!("does not hear {}: asks for a new view", missing);

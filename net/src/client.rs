@@ -20,6 +20,7 @@
 mod channel;
 mod envelope;
 mod fields;
+mod host;
 mod line;
 mod pieces;
 mod port;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use envelope::{Datagram, HELLO_BYTES_MIN, VERSION};
 pub use fields::Malformed;
+pub use host::{HostQuestion, HostSettings, KeysHeld};
 pub use line::Line;
 pub use pieces::MESSAGE_BYTES_MAX;
 pub use port::{Count, Options, Port, needed};

@@ -132,7 +132,46 @@ def the_cluster(q):
     same(q.ask(65, 1, 63, local=True), [65, 5])
     same(q.ask(65, 3, me, 63, local=True), [65, 5])
     same(q.ask(65, 4, me, local=True), [0, 1])
-    same(q.ask(66, local=True), [0, 1])
+    same(q.ask(72, local=True), [0, 1])
+    same(q.ask(65, 1, me, status[7], local=True), [65, 1])
+    same(status[16], [])
+
+
+def the_log(q):
+    """All of the log, a page after the other: what was done stands there, in its order."""
+    place, slots = [1, 0], []
+    while True:
+        kind, applied, slot, position, page = q.ask(67, *place, local=True)
+        same(kind, 67)
+        slots += page
+        place = [slot, position]
+        if slot > applied:
+            break
+    numbers = [slot[0] for slot in slots]
+    assert numbers == sorted(numbers) and numbers[0] == 1
+    requests = [request for slot in slots for request in slot[7]]
+    commands = [msgpack.unpackb(command) for _, _, kind, _, _, size, command in requests if kind == 2 and size == len(command)]
+    creations = [command for command in commands if command[0] == 1]
+    same(creations[0], [1, "letters"])
+    assert any(size > len(command) for _, _, _, _, _, size, command in requests), "a large item is cut off"
+    same([slot[6] for slot in slots if slot[6] is not None][0][2], True)
+
+
+def the_replica(q):
+    kind, me, runs, views = q.ask(66, local=True)
+    assert kind == 66 and runs > 0 and views, "it is in a view"
+    number, proposer, members, ring, begins, _, _, ago, took, lasted = views[-1]
+    assert proposer in members and set(ring) <= set(members) and begins >= 1 and ago <= runs and number > 0
+    assert took is not None and lasted is None
+    taken = q.ask(69, local=True)
+    assert taken[0] == 69 and taken[1] in (0, 1), taken
+    kind, who, applied, slot, durable, digest, state, _, pieces, size, every = q.ask(68, local=True)
+    assert kind == 68 and applied >= slot > 0 and len(digest) == len(state) == 16 and pieces > 0 and size > 0 and every > 0
+    assert durable <= slot and who > 0 and me > 0
+    kind, _, clients, named = q.ask(70, 0, local=True)
+    assert kind == 70 and clients == len(named) and all(role in ("read", "write", "admin") for _, role in named)
+    kind, version, text = q.ask(71, local=True)
+    assert kind == 71 and version.startswith("ftqd ") and "me = " in text
 
 
 def main():
@@ -150,6 +189,8 @@ def main():
     settings(q, queue, other)
     the_rest(q, queue, other, admin=True)
     the_cluster(q)
+    the_log(q)
+    the_replica(q)
     print("every operation did what it should")
 
 

@@ -19,9 +19,29 @@ REQUESTS = [
     [3, 6, True, 5, msgpack.packb([65, 1, 4])],
     [3, 6, True, 5, msgpack.packb([65, 2, 2])],
     [3, 6, True, 5, msgpack.packb([65, 3, 2, 4])],
+    [3, 6, True, 5, msgpack.packb([65, 1, 4, 7])],
+    [3, 6, True, 5, msgpack.packb([65, 3, 2, 4, 300])],
+    [3, 66, True, 5, msgpack.packb([66])],
+    [3, 67, True, 5, msgpack.packb([67, 300, 2])],
+    [3, 68, True, 5, msgpack.packb([68])],
+    [3, 69, True, 5, msgpack.packb([69])],
+    [3, 70, True, 5, msgpack.packb([70, 256])],
+    [3, 71, True, 5, msgpack.packb([71])],
 ]
 PEERS = [[2, None, 0, 0, 0, True, 0], [3, 1_500, 9, 300, 299, False, 12]]
-STATUS = [64, 1, 2, 9, 2, [1, 2], [1], 4, [1, 2, 3], [1, 3], 301, 300, 299, 5, bytes(range(16)), PEERS]
+STATUS = [64, 1, 2, 9, 2, [1, 2], [1], 4, [1, 2, 3], [1, 3], 301, 300, 299, 5, bytes(range(16)), PEERS, [[3, 1_500]]]
+VIEWS = [
+    [8, 1, [1, 2, 3], [1, 2, 3], 1, 0, [], 90_000, 25, 60_000],
+    [9, 2, [1, 2], [1], 251, 2, [3], 30_000, None, None],
+]
+COMMAND = msgpack.packb([3, 1, [b"item"]])
+SLOTS = [
+    [299, 9, 2, 12_000, bytes(range(16)), 0, [4, [1, 2, 3], True], []],
+    [300, 9, 2, 12_001, bytes(range(16)), 4, None, [
+        [2, 1, 1, 0x12C0002, None, 0, b""],
+        [3, 3, 2, 0x10003, 300, len(COMMAND), COMMAND],
+    ]],
+]
 ANSWERS = [
     [1, NONCE, 9],
     [2, 9, 2, 700, 1, [0, b"ok"]],
@@ -41,6 +61,12 @@ ANSWERS = [
     [3, 5, 299, msgpack.packb(STATUS)],
     [3, 6, 299, msgpack.packb([65, 0, 7])],
     [3, 6, 299, msgpack.packb([65, 9])],
+    [3, 66, 299, msgpack.packb([66, 1, 100_000, VIEWS])],
+    [3, 67, 300, msgpack.packb([67, 300, 301, 0, SLOTS])],
+    [3, 68, 299, msgpack.packb([68, 1, 299, 250, 200, bytes(range(16)), bytes(range(16)), 5_000, 3, 70_000, 10_000])],
+    [3, 69, 299, msgpack.packb([69, 0, 250])],
+    [3, 70, 0, msgpack.packb([70, 1, 2, [["app", "write"], ["watch", "read"]]])],
+    [3, 71, 0, msgpack.packb([71, "ftqd 1", "me = 1\n"])],
 ]
 PIECES = [[6, 1, 0, 2, bytes(512)], [6, 300, 1, 2, b"end"], [7, 1, 0, b"\x02"], [7, 1, 2, b""]]
 REFUSED = [

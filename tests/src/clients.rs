@@ -195,7 +195,7 @@ impl SimClient {
                     }
                     let end = match ended {
                         Ended::Answered { place, answer } => End::Answered { place, answer },
-                        Ended::Read { slot, answer } => End::Read { slot, answer },
+                        Ended::Read { slot, answer, .. } => End::Read { slot, answer },
                         Ended::Refused(_) | Ended::Unsent => End::Refused,
                         Ended::Expired => End::Expired,
                         Ended::Unknown => End::Unknown,

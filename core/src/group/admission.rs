@@ -138,9 +138,15 @@ impl ClusterChange {
 }
 
 impl Group {
-    /// An operator orders a change of the cluster. Gives the number of the configuration that it replaces;
-    /// it is done when the proven one has a higher number and is what was ordered.
-    pub fn change_cluster(&mut self, now: Time, change: ClusterChange, wait: Span) -> Result<u64, Unfit> {
+    /// An operator orders a change of the cluster, perhaps only if it replaces the configuration with this number.
+    /// Gives that number; it is done when the proven one has a higher number and is what was ordered.
+    pub fn change_cluster(
+        &mut self,
+        now: Time,
+        change: ClusterChange,
+        replaces: Option<u64>,
+        wait: Span,
+    ) -> Result<u64, Unfit> {
         if !self.is_serving(now) {
             return Err(Unfit::NotServing);
         }
@@ -149,6 +155,13 @@ impl Group {
         }
         let electorate = self.log.electorate();
         let number = electorate.sealed.number;
+        match replaces {
+            // A change of that one has been ordered, and is not proven here.
+            Some(replaced) if replaced < number => return Err(Unfit::Busy),
+            // This replica knows less than whoever asks.
+            Some(replaced) if replaced > number => return Err(Unfit::NotServing),
+            Some(_) | None => {}
+        }
         change.apply(&electorate.sealed, |member| self.comes_with(now, member))?;
         self.wanted = Some(Wanted { number, change, until: now + wait, own: true, again: now });
         self.step_admission(now);

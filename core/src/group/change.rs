@@ -50,7 +50,8 @@ impl Group {
             return;
         };
         if self.wants_since.is_none() {
-            self.event(Event::Suspects { missing: warrant.missing });
+            let cause = self.cause(&warrant);
+            self.event(Event::Suspects { missing: warrant.missing, cause });
         }
         let since = *self.wants_since.get_or_insert(now);
         let current = self.view().set();

@@ -58,6 +58,11 @@ impl Peer {
     pub fn silent_for(&self, now: Time) -> Option<Span> {
         self.heard_at.map(|at| now.since(at))
     }
+
+    /// Whether it has said that it stops, and has not started again.
+    pub fn is_retiring(&self) -> bool {
+        self.retires
+    }
 }
 
 impl Detector {

@@ -3,7 +3,7 @@
 use crate::electorate::Electorate;
 use crate::ids::{Ballot, BootId, MemberId, MemberSet, Slot, StoreId, View};
 use crate::store::Position;
-use crate::time::{Span, Time};
+use crate::time::{SlotClock, Span, Time};
 
 use super::Group;
 use super::log::Log;
@@ -87,6 +87,16 @@ impl Group {
     /// Up to where the delivered log is durable in the archive.
     pub fn archived(&self) -> Slot {
         self.archived
+    }
+
+    /// The slot of the newest snapshot that is durable here; 0 while there is none.
+    pub fn durable_snapshot(&self) -> Slot {
+        self.offered
+    }
+
+    /// What this replica's share in the slot clock says.
+    pub fn clock_reading(&self, now: Time) -> SlotClock {
+        self.clock.reading(now)
     }
 
     /// Who may vote, of this replica and those who are heard: their stores are the ones that the cluster knows.

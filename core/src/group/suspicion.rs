@@ -1,9 +1,10 @@
 //! When a view should change: who is missed, who could come in, whose blame it is that nothing moves.
 
 use crate::ids::{MemberId, MemberSet};
-use crate::replica::Order;
+use crate::replica::{Cause, Order};
 use crate::time::{Span, Time};
 
+use super::detector::Peer;
 use super::{Group, clique};
 
 /// Somebody is to blame when nothing moves for so many times as long as silence is borne.
@@ -49,6 +50,22 @@ impl Group {
         }
         let slow = self.agreed_slow(now);
         (self.ring_without(current, slow) != self.ring()).then_some(Warrant { missing, proposed: current, slow })
+    }
+
+    /// What a person would name as the reason.
+    pub(super) fn cause(&self, warrant: &Warrant) -> Cause {
+        let Warrant { missing, proposed, slow } = *warrant;
+        let retired = missing.iter().all(|m| self.detector.peer(m).is_some_and(Peer::is_retiring));
+        let joined = proposed.minus(self.view().set());
+        match () {
+            () if self.view().ballot.is_none() => Cause::First,
+            () if !self.active => Cause::Outside,
+            () if self.view_is_over() => Cause::Changed,
+            () if !missing.is_empty() && retired => Cause::Retired(missing),
+            () if !missing.is_empty() => Cause::Missing(missing),
+            () if !joined.is_empty() => Cause::Joined(joined),
+            () => Cause::Slow(slow),
+        }
     }
 
     /// Whose turns this replica finds slow.

@@ -1,6 +1,7 @@
 //! Changes of the cluster that an operator has ordered here, until it is known how they ended.
 
 use crate::group::admission::{ClusterChange, Unfit};
+use crate::ids::Configuration;
 use crate::machine::Machine;
 use crate::session::message::{Refusal, RequestName};
 use crate::time::{Span, Time};
@@ -49,11 +50,22 @@ pub(super) struct Ordered {
 
 impl<M: Machine> Replica<M> {
     /// An operator orders a change.
-    pub(super) fn order_change(&mut self, now: Time, orderer: Orderer, change: ClusterChange, wait: Span) {
+    pub(super) fn order_change(
+        &mut self,
+        now: Time,
+        orderer: Orderer,
+        change: ClusterChange,
+        replaces: Option<u64>,
+        wait: Span,
+    ) {
         if self.is_retiring() {
             return self.tell_orderer(orderer, ChangeOutcome::Unfit(Unfit::NotServing));
         }
-        match self.group.change_cluster(now, change, wait) {
+        let proven = self.group.committed_electorate().sealed;
+        if let Some(number) = replaces.filter(|number| *number < proven.number) {
+            return self.tell_orderer(orderer, outcome_of(change, number, &proven));
+        }
+        match self.group.change_cluster(now, change, replaces, wait) {
             Ok(number) => self.ordered.push(Ordered { orderer, number, change, until: now + wait }),
             Err(unfit) => self.tell_orderer(orderer, ChangeOutcome::Unfit(unfit)),
         }
@@ -79,18 +91,13 @@ impl<M: Machine> Replica<M> {
         }
         let proven = self.group.committed_electorate().sealed;
         for ordered in core::mem::take(&mut self.ordered) {
-            let next = proven.number == ordered.number + 1;
-            let outcome = if next && ordered.change.is_done(&proven) {
-                ChangeOutcome::Done { configuration: proven.number }
-            } else if next {
-                ChangeOutcome::Overtaken
-            } else if proven.number > ordered.number || now >= ordered.until {
-                ChangeOutcome::Unknown
+            if proven.number > ordered.number {
+                self.tell_orderer(ordered.orderer, outcome_of(ordered.change, ordered.number, &proven));
+            } else if now >= ordered.until {
+                self.tell_orderer(ordered.orderer, ChangeOutcome::Unknown);
             } else {
                 self.ordered.push(ordered);
-                continue;
-            };
-            self.tell_orderer(ordered.orderer, outcome);
+            }
         }
     }
 
@@ -103,5 +110,17 @@ impl<M: Machine> Replica<M> {
             }
             Orderer::Client(asking) => self.tell_changed(asking, outcome),
         }
+    }
+}
+
+/// How a change ended that was to replace the configuration with this number, now that a later one is proven.
+fn outcome_of(change: ClusterChange, number: u64, proven: &Configuration) -> ChangeOutcome {
+    let next = proven.number == number + 1;
+    if next && change.is_done(proven) {
+        ChangeOutcome::Done { configuration: proven.number }
+    } else if next {
+        ChangeOutcome::Overtaken
+    } else {
+        ChangeOutcome::Unknown
     }
 }

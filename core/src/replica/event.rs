@@ -3,7 +3,7 @@
 use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot};
 use crate::time::SlotClock;
 
-use super::Order;
+use super::{Cause, Order};
 use bytes::Bytes;
 
 /// What a watcher is told.
@@ -63,6 +63,8 @@ pub enum Event {
     Suspects {
         /// Whom it misses.
         missing: MemberSet,
+        /// Why.
+        cause: Cause,
     },
     /// An install is durable: this replica is in a new view.
     Installed {

@@ -15,7 +15,10 @@ mod tests;
 
 pub use changes::{ChangeId, ChangeOutcome};
 pub use event::{Event, Succession};
-pub use inquiry::{Changed, Inquiry, Peer, State, Status};
+pub use inquiry::{
+    Cause, Changed, Inquiry, LogPage, LogRequest, LogSlot, Peer, RequestKind, SnapshotSeen, SnapshotTaken, State,
+    Status, ViewSeen, Views,
+};
 pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
 
 use crate::chance::Chance;
@@ -32,7 +35,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use changes::{Ordered, Orderer};
 use clients::Clients;
-use inquiry::EndedChanges;
+use inquiry::{Chronicle, EndedChanges, LogReads, Outline, Paces, Taking};
 use retirement::Retirement;
 
 /// One member of a cluster.
@@ -45,6 +48,12 @@ pub struct Replica<M> {
     clients: Clients,
     ordered: Vec<Ordered>,
     ended_changes: EndedChanges,
+    chronicle: Chronicle,
+    log_reads: LogReads,
+    /// The newest snapshot, and the clients that wait for one.
+    outline: Outline,
+    taking: Vec<Taking>,
+    paces: Paces,
     /// When group is to be called.
     group_at: Time,
     /// When this replica may order something by itself again.
@@ -71,6 +80,7 @@ impl<M: Machine> Replica<M> {
         let link = Link::new(link_options, chance.draw());
         let mut machine = Sessions::new(machine);
         let refused = opened.snapshot.as_ref().and_then(|snapshot| restored(&mut machine, snapshot).err());
+        let outline = opened.snapshot.as_ref().map(Outline::of).unwrap_or_default();
         let replayed = opened.delivered.last().map_or(0, |record| record.slot.0);
         let group_options = group::Options {
             me: options.me,
@@ -89,6 +99,11 @@ impl<M: Machine> Replica<M> {
             clients: Clients::new(now),
             ordered: Vec::new(),
             ended_changes: EndedChanges::default(),
+            chronicle: Chronicle::new(now),
+            log_reads: LogReads::default(),
+            outline,
+            taking: Vec::new(),
+            paces: Paces::default(),
             options,
             link,
             group,
@@ -121,8 +136,12 @@ impl<M: Machine> Replica<M> {
             }
             Input::Client { client, message } => self.on_client(now, client, message),
             Input::Report(report) => self.group.report(now, report),
-            Input::Fetched { id, fetched } => self.group.fetched(id, fetched),
-            Input::Change { id, change, wait } => self.order_change(now, Orderer::Shell(id), change, wait),
+            Input::Fetched { id, fetched } => {
+                if !self.log_read(id, &fetched) {
+                    self.group.fetched(id, fetched);
+                }
+            }
+            Input::Change { id, change, wait } => self.order_change(now, Orderer::Shell(id), change, None, wait),
             Input::Retire => self.retire(now),
             Input::Tick => {}
         }
@@ -132,6 +151,8 @@ impl<M: Machine> Replica<M> {
         self.hear(now);
         if now >= self.group_at {
             self.group.tick(now, &Ears(&self.link));
+            let ends = self.group.acquaintances(now).map(|(member, _, heartbeat)| (member, heartbeat.end));
+            self.paces.look(now, self.group.log().committed(), ends);
             self.group_at = Time::NEVER;
         }
         self.group_at = self.group_at.min(self.group.deadline(now));
@@ -192,6 +213,7 @@ impl<M: Machine> Replica<M> {
             self.group.settle(now);
         }
         self.settle_changes(now);
+        self.settle_snapshots();
         self.step_retirement(now);
         self.refresh_trailer(now);
         self.link.flush(now);
@@ -279,6 +301,7 @@ impl<M: Machine> Replica<M> {
                         self.refuse(why);
                         continue;
                     }
+                    self.chronicle.note(now, &event);
                     self.stopped |= matches!(event, Event::Stopped { .. });
                     self.out.push_back(Output::Event(event));
                 }
@@ -315,9 +338,7 @@ impl<M: Machine> Replica<M> {
             let (slot, clock) = (record.slot, record.clock);
             let due = slot.0 % self.options.snapshot_every == 0 && slot.0 > self.replayed;
             if due && self.group.may_snapshot(now) {
-                let pieces = self.machine.snapshot();
-                let snapshot = Snapshot { state: self.machine.digest(), pieces, ..Snapshot::default() };
-                self.group.take_snapshot(now, &record, snapshot);
+                self.take_snapshot(now, &record);
             }
             let (digest, content, state) = (record.digest, record.content, self.machine.digest());
             self.out.push_back(Output::Event(Event::Applied { view, slot, digest, clock, content, state }));
@@ -349,6 +370,7 @@ impl<M: Machine> Replica<M> {
             };
         }
         self.clients.look_again(&self.machine, &mut self.out);
+        self.outline = Outline::of(&snapshot);
         self.group.adopt(now, snapshot);
     }
 

@@ -71,6 +71,8 @@ pub enum Ended {
         slot: u64,
         /// The machine's answer.
         answer: Bytes,
+        /// Whether no other copy may have been answered, or may still be: for who asks what is no mere question.
+        is_alone: bool,
     },
     /// Not one replica would take it: it was not done, and never will be.
     Refused(Refusal),
@@ -125,8 +127,12 @@ struct Reading {
     call: CallId,
     deadline: Time,
     local: bool,
+    /// Whether it is one by which something is ordered: then it matters who has heard it.
+    is_order: bool,
     question: Bytes,
     attempt: Attempt,
+    /// Copies sent to each server that it has not refused.
+    copies: Vec<u32>,
     refusal: Option<Refusal>,
 }
 
@@ -193,10 +199,21 @@ impl Client {
 
     /// Has a question answered, if that can be done before `deadline`. A `local` answer may be stale.
     pub fn read(&mut self, now: Time, deadline: Time, local: bool, question: Bytes) -> CallId {
+        self.ask(now, deadline, local, false, question)
+    }
+
+    /// The same for a question by which a replica itself is told to do something: its end is unknown unless every
+    /// copy was refused, or it is answered.
+    pub fn order(&mut self, now: Time, deadline: Time, question: Bytes) -> CallId {
+        self.ask(now, deadline, true, true, question)
+    }
+
+    fn ask(&mut self, now: Time, deadline: Time, local: bool, is_order: bool, question: Bytes) -> CallId {
         let call = self.name_call();
         let attempt = Attempt::new(now, self.preferred, &self.options);
         let nonce = self.chance.draw();
-        self.reads.insert(nonce, Reading { call, deadline, local, question, attempt, refusal: None });
+        let copies = alloc::vec![0; self.options.servers];
+        self.reads.insert(nonce, Reading { call, deadline, local, is_order, question, attempt, copies, refusal: None });
         self.tick(now);
         call
     }
@@ -238,7 +255,8 @@ impl Client {
             ServerMessage::ReadAnswer { nonce, slot, answer } => {
                 if let Some(reading) = self.reads.remove(&nonce) {
                     self.preferred = server;
-                    self.done(reading.call, Ended::Read { slot, answer });
+                    let is_alone = reading.under_way() <= 1;
+                    self.done(reading.call, Ended::Read { slot, answer, is_alone });
                 }
             }
             ServerMessage::Refused { request, refusal } => self.refused(now, server, request, refusal),
@@ -335,8 +353,11 @@ impl Client {
             }
             RequestName::Read(nonce) => {
                 let Some(read) = self.reads.get_mut(&nonce) else { return };
+                if let Some(copies) = read.copies.get_mut(server) {
+                    *copies = copies.saturating_sub(1);
+                }
                 read.refusal = Some(refusal);
-                if refusal.is_final() {
+                if refusal.is_final() && (!read.is_order || read.under_way() == 0) {
                     let id = read.call;
                     self.reads.remove(&nonce);
                     return self.done(id, Ended::Refused(refusal));
@@ -406,6 +427,21 @@ impl Outstanding {
     fn late(&self) -> Ended {
         match self.refusal {
             Some(refusal) if self.under_way() == 0 => Ended::Refused(refusal),
+            Some(_) | None => Ended::Unknown,
+        }
+    }
+}
+
+impl Reading {
+    /// How many copies may still be answered, or have been.
+    fn under_way(&self) -> u32 {
+        self.copies.iter().sum()
+    }
+
+    /// How it ends when its time is over.
+    fn late(&self) -> Ended {
+        match self.refusal {
+            Some(refusal) if !self.is_order || self.under_way() == 0 => Ended::Refused(refusal),
             Some(_) | None => Ended::Unknown,
         }
     }

@@ -9,6 +9,13 @@ use bytes::Bytes;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
+impl SessionId {
+    /// The session that a request opens which stands at this place: no other has this name, ever.
+    pub fn opened_at(place: Place) -> SessionId {
+        SessionId(place.slot << 16 | u64::from(place.position))
+    }
+}
+
 /// From a client to any replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientMessage {

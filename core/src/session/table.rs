@@ -165,7 +165,7 @@ impl<M: Machine> Sessions<M> {
             return Applied::Opened { nonce, session, repeated: true };
         }
         assert!(place.position < 1 << 16, "a slot holds fewer requests");
-        let session = SessionId(place.slot << 16 | u64::from(place.position));
+        let session = SessionId::opened_at(place);
         while self.sessions.len() >= self.limits.sessions_max {
             let Some((_, longest)) = self.quiet.longest(&mut self.sessions, &Weight::IDLE, None) else {
                 self.chain_event(Event::Opened, place, [0; 3]);

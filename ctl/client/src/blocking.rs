@@ -6,10 +6,12 @@ use crate::queues::Client;
 use crate::split::Split;
 use bytes::Bytes;
 use ftq_core::group::admission::ClusterChange;
+use ftq_core::machine::Place;
 use ftq_core::machine::queues::{
     Answer, Command, Delivery, Limits, PushOptions, QueueId, Receipt, Seen, Settings, Size, Statistics, Summary,
 };
-use ftq_core::replica::{ChangeOutcome, Status};
+use ftq_core::replica::{ChangeOutcome, LogPage, SnapshotSeen, SnapshotTaken, Status, Views};
+use ftq_net::client::{HostSettings, KeysHeld};
 use futures_lite::future::block_on;
 use std::io;
 use std::ops::Range;
@@ -159,6 +161,36 @@ impl Blocking {
     /// See [`Client::status`].
     pub fn status(&self) -> Result<Status, Error> {
         block_on(self.client.status())
+    }
+
+    /// See [`Client::views`].
+    pub fn views(&self) -> Result<Views, Error> {
+        block_on(self.client.views())
+    }
+
+    /// See [`Client::log_page`].
+    pub fn log_page(&self, from: Place) -> Result<LogPage, Error> {
+        block_on(self.client.log_page(from))
+    }
+
+    /// See [`Client::snapshot`].
+    pub fn snapshot(&self) -> Result<SnapshotSeen, Error> {
+        block_on(self.client.snapshot())
+    }
+
+    /// See [`Client::take_snapshot`].
+    pub fn take_snapshot(&self) -> Result<SnapshotTaken, Error> {
+        block_on(self.client.take_snapshot())
+    }
+
+    /// See [`Client::keys_held`].
+    pub fn keys_held(&self, from: u64) -> Result<KeysHeld, Error> {
+        block_on(self.client.keys_held(from))
+    }
+
+    /// See [`Client::settings`].
+    pub fn settings(&self) -> Result<HostSettings, Error> {
+        block_on(self.client.settings())
     }
 
     /// See [`Client::change_cluster`].

@@ -63,10 +63,26 @@ pub(crate) enum Request {
         /// The question.
         question: Bytes,
     },
+    /// Tell a replica itself to do something.
+    Order {
+        /// The question by which it is told.
+        question: Bytes,
+    },
 }
 
-/// How it ended: where the answer stands in the log, and the machine's answer.
-pub(crate) type Answer = Result<(Place, Bytes), Error>;
+/// How it ended.
+pub(crate) type Answer = Result<Said, Error>;
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// Where it stands in the log.
+    pub(crate) place: Place,
+    /// What it is.
+    pub(crate) bytes: Bytes,
+    /// Whether no other copy of the question may have been answered otherwise.
+    pub(crate) is_alone: bool,
+}
 
 /// Something to do, and who waits for it.
 #[derive(Debug)]
@@ -179,6 +195,7 @@ impl Driver {
             }
             Request::Close => self.session.close(now, deadline),
             Request::Read { local, question } => self.session.read(now, deadline, local, question),
+            Request::Order { question } => self.session.order(now, deadline, question),
         };
         self.waiting.insert(call, answer);
     }
@@ -237,8 +254,10 @@ impl Driver {
 
     fn judge(&self, ended: Ended) -> Answer {
         match ended {
-            Ended::Answered { place, answer } => Ok((place, answer)),
-            Ended::Read { slot, answer } => Ok((Place { slot, position: 0 }, answer)),
+            Ended::Answered { place, answer } => Ok(Said { place, bytes: answer, is_alone: true }),
+            Ended::Read { slot, answer, is_alone } => {
+                Ok(Said { place: Place { slot, position: 0 }, bytes: answer, is_alone })
+            }
             Ended::Refused(Refusal::NoQuorum) => Err(Error::NoQuorum),
             Ended::Refused(Refusal::NotAllowed) => Err(Error::NotAllowed),
             Ended::Refused(Refusal::DiskFull) => Err(Error::DiskFull),
@@ -248,7 +267,7 @@ impl Driver {
             Ended::Unsent => Err(Error::Unreachable),
             Ended::Expired => Err(Error::Expired),
             Ended::Unknown => Err(Error::Unknown),
-            Ended::Closed => Ok((Place::default(), Bytes::new())),
+            Ended::Closed => Ok(Said { place: Place::default(), bytes: Bytes::new(), is_alone: true }),
         }
     }
 

@@ -30,6 +30,8 @@ pub enum Error {
     NotAnInteger,
     /// The id or the size of the queue does not fit in an integer of 32 bits.
     BeyondIntegers,
+    /// The replica does not understand what it is asked, or this client the answer.
+    OtherVersion,
     /// The client has ended.
     Closed,
     /// The time ran out after the command was sent: it may have been done, or may still be, but only once.
@@ -55,6 +57,9 @@ impl fmt::Display for Error {
             Error::Expired => write!(f, "the session had expired, nothing was done: try again"),
             Error::NotAnInteger => write!(f, "the item is no integer of 32 bits; if it was popped, it is gone"),
             Error::BeyondIntegers => write!(f, "the number does not fit in an integer of 32 bits"),
+            Error::OtherVersion => {
+                write!(f, "the server does not know this question, nothing was done: it is of another version")
+            }
             Error::Closed => write!(f, "the client has ended, nothing was done"),
             Error::Unknown => write!(f, "no answer in time, outcome unknown: it may have been done, once at most"),
         }

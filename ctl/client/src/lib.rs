@@ -29,8 +29,10 @@
 
 mod blocking;
 mod classic;
+mod cluster;
 mod driver;
 mod error;
+mod history;
 mod options;
 mod queues;
 mod split;
@@ -47,8 +49,14 @@ pub use ftq_core::machine::queues::{
     Answer, Command, Delivery, Error as No, Label, Limits, PushOptions, Question, QueueId, Receipt, Seen, Settings,
     Size, Statistics, Summary, Totals,
 };
-pub use ftq_core::replica::{ChangeOutcome, Peer, State, Status};
+pub use ftq_core::replica::{
+    Cause, ChangeOutcome, LogPage, LogRequest, LogSlot, Peer, RequestKind, SnapshotSeen, SnapshotTaken, State, Status,
+    ViewSeen, Views,
+};
+pub use ftq_core::session::message::SessionId;
+pub use ftq_net::client::{HostSettings, KeysHeld};
 pub use ftq_net::keys::{ClientKey, Role};
+pub use history::Decoded;
 pub use options::{Options, key};
 pub use queues::Client;
 pub use split::Split;

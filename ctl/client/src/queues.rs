@@ -1,18 +1,15 @@
 //! The calls, typed.
 
-use crate::driver::{self, Order, REQUEST_BYTES_MAX, Request};
+use crate::driver::{self, Order, REQUEST_BYTES_MAX, Request, Said};
 use crate::error::Error;
 use crate::options::Options;
 use async_channel::Sender;
 use bytes::Bytes;
-use ftq_core::group::admission::ClusterChange;
-use ftq_core::ids::MemberSet;
 use ftq_core::machine::Place;
 use ftq_core::machine::queues::{
     Answer, Command, Delivery, Label, Limits, PushOptions, Question, QueueId, Receipt, Seen, Settings, Size,
     Statistics, Summary, decode_reply,
 };
-use ftq_core::replica::{ChangeOutcome, Changed, Inquiry, Status};
 use std::io;
 use std::time::Duration;
 
@@ -228,33 +225,6 @@ impl Client {
         summary_of(self.ask(Question::Summary, true).await?)
     }
 
-    /// How the replica is that is asked, whatever state it is in, and what it knows of the others.
-    pub async fn status(&self) -> Result<Status, Error> {
-        let (_, bytes) = self.order(Request::Read { local: true, question: Inquiry::Status.encode() }).await?;
-        Status::decode(bytes).map_err(|_| Error::Unknown)
-    }
-
-    /// Changes who belongs to the cluster: how that ended. It takes the role admin.
-    pub async fn change_cluster(&self, change: ClusterChange) -> Result<ChangeOutcome, Error> {
-        let before = self.status().await?;
-        let question = Inquiry::Change(change).encode();
-        let outcome = match self.order(Request::Read { local: true, question }).await {
-            Ok((_, bytes)) => Changed::decode(bytes).map_err(|_| Error::Unknown)?.0,
-            Err(Error::NotAllowed) => return Err(Error::NotAllowed),
-            // It may have been heard.
-            Err(_) => return Err(Error::Unknown),
-        };
-        match outcome {
-            ChangeOutcome::Unknown => Err(Error::Unknown),
-            // The first replica that was asked may have done it before the last one looked.
-            ChangeOutcome::Unfit(_) if !is_so(change, before.voters) => match self.status().await {
-                Ok(now) if is_so(change, now.voters) => Ok(ChangeOutcome::Done { configuration: now.configuration }),
-                Ok(_) | Err(_) => Ok(outcome),
-            },
-            ChangeOutcome::Done { .. } | ChangeOutcome::Unfit(_) | ChangeOutcome::Overtaken => Ok(outcome),
-        }
-    }
-
     /// Closes the session: what is leased goes back at once, and calls of clones that are under way may end as
     /// unknown. A later call opens another one.
     pub async fn close(&self) -> Result<(), Error> {
@@ -268,17 +238,13 @@ impl Client {
 
     /// Asks any question: the slot as of which it is so, and the answer.
     pub async fn ask(&self, question: Question, local: bool) -> Result<(Place, Answer), Error> {
-        match self.order(Request::Read { local, question: fitting(question.encode())? }).await {
-            // A question changes nothing: not to know its answer is only not to have reached anybody.
-            Err(Error::Unknown) => Err(Error::Unreachable),
-            Err(error) => Err(error),
-            Ok((place, bytes)) => Ok((place, decode_reply(&bytes).map_err(Error::No)?)),
-        }
+        let Said { place, bytes, .. } = self.read(local, fitting(question.encode())?).await?;
+        Ok((place, decode_reply(&bytes).map_err(Error::No)?))
     }
 
     /// Executes a command that may itself wait for so long.
     async fn wait_for(&self, command: Command, wait: Duration) -> Result<(Place, Answer), Error> {
-        let (place, bytes) = self.order(Request::Call { command: fitting(command.encode())?, wait }).await?;
+        let Said { place, bytes, .. } = self.order(Request::Call { command: fitting(command.encode())?, wait }).await?;
         Ok((place, decode_reply(&bytes).map_err(Error::No)?))
     }
 
@@ -290,19 +256,18 @@ impl Client {
         }
     }
 
-    async fn order(&self, request: Request) -> Result<(Place, Bytes), Error> {
+    /// Asks a question that changes nothing: not to know its answer is only not to have reached anybody.
+    pub(crate) async fn read(&self, local: bool, question: Bytes) -> Result<Said, Error> {
+        match self.order(Request::Read { local, question }).await {
+            Err(Error::Unknown) => Err(Error::Unreachable),
+            other => other,
+        }
+    }
+
+    pub(crate) async fn order(&self, request: Request) -> Result<Said, Error> {
         let (answer, answered) = async_channel::bounded(1);
         self.orders.send(Order { request, answer }).await.map_err(|_| Error::Closed)?;
         answered.recv().await.map_err(|_| Error::Unknown)?
-    }
-}
-
-/// Whether the cluster is as this change would have it.
-fn is_so(change: ClusterChange, voters: MemberSet) -> bool {
-    match change {
-        ClusterChange::Add(new) => voters.contains(new),
-        ClusterChange::Remove(old) => !voters.contains(old),
-        ClusterChange::Replace { old, new } => voters.contains(new) && !voters.contains(old),
     }
 }
 

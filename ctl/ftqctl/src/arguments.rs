@@ -5,7 +5,8 @@ mod queues;
 mod work;
 
 pub(crate) use care::{
-    Check, Completions, Doctor, Key, KeyCommand, KeyList, KeyNew, Member, MemberCommand, Members, Status, Verify,
+    Check, Completions, Doctor, Key, KeyCommand, KeyList, KeyNew, Log, Member, MemberCommand, Members, Snapshot,
+    SnapshotCommand, Status, Verify, Views,
 };
 pub(crate) use queues::{
     Browse, Create, Destroy, GetId, Id, List, Pause, Pop, Purge, Push, Resume, Set, Show, Size, Top,
@@ -89,6 +90,9 @@ pub(crate) enum Command {
     Status(Status),
     Members(Members),
     Member(Member),
+    Views(Views),
+    Log(Log),
+    Snapshot(Snapshot),
     Check(Check),
     Verify(Verify),
     Doctor(Doctor),

@@ -5,8 +5,11 @@ mod completions;
 mod dead;
 mod items;
 mod key;
+mod log;
 mod push;
 mod queues;
+mod snapshot;
+mod views;
 mod work;
 
 use crate::arguments::{Arguments, Command};
@@ -31,9 +34,11 @@ pub(crate) fn perform(mut arguments: Arguments) -> Result<(), Failure> {
     let Some(command) = arguments.command.take() else {
         return Err(Failure::Usage("say what to do: `ftqctl --help` lists the commands".to_owned()));
     };
-    // These two ask nobody.
-    if let Command::Key(it) = &command {
-        return key::perform(&it.command, arguments.output.unwrap_or_default());
+    // These ask nobody.
+    if let Command::Key(it) = &command
+        && let Some(done) = key::perform(&it.command, arguments.output.unwrap_or_default())
+    {
+        return done;
     }
     if let Command::Completions(it) = &command {
         return completions::print(&it.shell);
@@ -67,7 +72,11 @@ pub(crate) fn perform(mut arguments: Arguments) -> Result<(), Failure> {
         Command::Check(_) => cluster::check(&asked),
         Command::Verify(_) => cluster::verify(&asked),
         Command::Doctor(_) => cluster::doctor(&asked),
-        Command::Key(_) | Command::Completions(_) => Ok(()),
+        Command::Views(it) => views::print(&asked, &it),
+        Command::Log(it) => log::print(&asked, &it),
+        Command::Snapshot(it) => snapshot::perform(&asked, &it),
+        Command::Key(_) => key::held(&asked),
+        Command::Completions(_) => Ok(()),
     }
 }
 

@@ -38,7 +38,7 @@ impl Failure {
     pub(crate) fn of(name: impl fmt::Display, error: Error) -> Failure {
         match error {
             Error::No(why) => Failure::refused(why, format!("{name}: {}", remedy(why))),
-            Error::NotAllowed => Failure::No(error.to_string()),
+            Error::NotAllowed | Error::OtherVersion => Failure::No(error.to_string()),
             Error::TooLarge { .. } | Error::NotAnInteger | Error::BeyondIntegers | Error::Expired => {
                 Failure::No(format!("{name}: {error}"))
             }

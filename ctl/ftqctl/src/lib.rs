@@ -8,6 +8,7 @@
 mod arguments;
 mod commands;
 mod context;
+mod date;
 mod failure;
 mod interrupt;
 mod line;

@@ -73,6 +73,19 @@ impl Output {
         }
     }
 
+    /// What stands above lines of a table that are shown one after the other.
+    pub(crate) fn log_begins(self, head: &str) -> Result<(), Failure> {
+        match self {
+            Output::Table => self.line(head),
+            Output::Json => Ok(()),
+        }
+    }
+
+    /// A line of text.
+    pub(crate) fn line(self, line: &str) -> Result<(), Failure> {
+        print(format!("{line}\n").as_bytes(), Kept::There)
+    }
+
     /// Items, each with what else is known of it: in a table a line each, the item last and as it is.
     pub(crate) fn items(self, items: Vec<(Row, &[u8])>, kept: Kept) -> Result<(), Failure> {
         match self {
@@ -113,14 +126,14 @@ impl Output {
 }
 
 /// An item's field in JSON: `item` if it is text, else `item_base64`.
-fn of_item(item: &[u8]) -> (&'static str, Value) {
+pub(crate) fn of_item(item: &[u8]) -> (&'static str, Value) {
     match std::str::from_utf8(item) {
         Ok(text) => ("item", text.into()),
         Err(_) => ("item_base64", STANDARD.encode(item).into()),
     }
 }
 
-fn object(row: Row) -> Value {
+pub(crate) fn object(row: Row) -> Value {
     Value::Object(row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<String, Value>>())
 }
 
@@ -158,6 +171,12 @@ fn table(columns: &[&'static str], rows: &[Row]) -> String {
         lines.push_str(&line(&mut row.iter().map(String::as_str)));
     }
     lines
+}
+
+/// Says something beside what is shown, on standard error.
+pub(crate) fn remark(what: &str) {
+    // Who can't be told it still gets what was asked for.
+    let _ = writeln!(io::stderr(), "ftqctl: {what}");
 }
 
 /// Writes to standard output, all of it.

@@ -90,22 +90,25 @@ impl Archive {
     /// Reads something back.
     pub(super) fn fetched(&self, fetch: Fetch) -> Fetched {
         match fetch {
-            Fetch::Slots { from, bytes_max } => {
-                let mut slots = Vec::new();
-                let mut bytes = 0;
-                if from > self.base && from <= self.end.slot {
-                    for record in self.above(from.previous()) {
-                        slots.push(record.clone());
-                        bytes += record.content.len();
-                        if bytes >= bytes_max {
-                            break;
-                        }
-                    }
-                }
-                Fetched::Slots(slots)
-            }
+            Fetch::Slots { from, bytes_max } => Fetched::Slots(self.from(from, bytes_max)),
+            Fetch::Oldest { bytes_max } => Fetched::Slots(self.from(self.base.next(), bytes_max)),
             Fetch::Piece { slot, index } => Fetched::Piece(self.piece(slot, index)),
         }
+    }
+
+    fn from(&self, from: Slot, bytes_max: usize) -> Vec<SlotRecord> {
+        let mut slots = Vec::new();
+        let mut bytes = 0;
+        if from > self.base && from <= self.end.slot {
+            for record in self.above(from.previous()) {
+                slots.push(record.clone());
+                bytes += record.content.len();
+                if bytes >= bytes_max {
+                    break;
+                }
+            }
+        }
+        slots
     }
 
     fn piece(&self, slot: Slot, index: u32) -> Option<(Snapshot, u32, bytes::Bytes)> {

@@ -266,6 +266,7 @@ fn what_a_snapshot_covers_can_be_cut_and_the_rest_is_read_back() {
         Fetch::Piece { slot: Slot(6), index: 0 },
         Fetch::Piece { slot: Slot(6), index: 1 },
         Fetch::Piece { slot: Slot(5), index: 0 },
+        Fetch::Oldest { bytes_max: 150 },
     ]
     .into_iter()
     .enumerate()
@@ -274,7 +275,7 @@ fn what_a_snapshot_covers_can_be_cut_and_the_rest_is_read_back() {
         bench.pass(LONG.part(100)).into_iter().for_each(|done| {
             let expected = match id {
                 0 => Fetched::Slots(vec![]),
-                1 => Fetched::Slots(slots(1, 5..=6)),
+                1 | 6 => Fetched::Slots(slots(1, 5..=6)),
                 2 => Fetched::Slots(slots(1, 8..=8)),
                 3 => {
                     let head = Snapshot { pieces: vec![], ..snapshot(6) };

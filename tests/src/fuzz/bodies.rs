@@ -5,11 +5,11 @@ use ftq_core::group::message::Message;
 use ftq_core::ids::{BootId, ClusterId, MemberId, MemberSet};
 use ftq_core::link::{HEADER_BYTES, Link, Options};
 use ftq_core::machine::queues::{Command, Question, decode_reply, encode_reply};
-use ftq_core::replica::{Changed, Inquiry, Status};
+use ftq_core::replica::{Changed, Inquiry, LogPage, SnapshotSeen, SnapshotTaken, Status, Views};
 use ftq_core::session::message::{ClientMessage, ServerMessage};
 use ftq_core::time::Time;
 use ftq_core::wire::Writer;
-use ftq_net::client::{self, Datagram, Line, Port};
+use ftq_net::client::{self, Datagram, HostQuestion, HostSettings, KeysHeld, Line, Port};
 use ftq_net::keys::{ClientKey, Keys, Role, Secret};
 use ftq_net::peer::Opener;
 use ftq_net::socket::Path;
@@ -124,10 +124,13 @@ pub(super) fn client_payloads(bytes: &[u8]) {
 /// A request of a client.
 pub(super) fn client_request(bytes: &[u8]) {
     if let Ok(message) = client::decode_request(Bytes::copy_from_slice(bytes)) {
-        if let ClientMessage::Read { question, .. } = &message
-            && let Some(Ok(inquiry)) = Inquiry::read(question)
-        {
-            assert_eq!(Inquiry::read(&inquiry.encode()), Some(Ok(inquiry)));
+        if let ClientMessage::Read { question, .. } = &message {
+            if let Some(Ok(inquiry)) = Inquiry::read(question) {
+                assert_eq!(Inquiry::read(&inquiry.encode()), Some(Ok(inquiry)));
+            }
+            if let Some(asked) = HostQuestion::read(question) {
+                assert_eq!(HostQuestion::read(&asked.encode()), Some(asked));
+            }
         }
         assert_eq!(client::decode_request(client::encode_request(&message)), Ok(message));
     }
@@ -137,14 +140,27 @@ pub(super) fn client_request(bytes: &[u8]) {
 pub(super) fn client_answer(bytes: &[u8]) {
     if let Ok(message) = client::decode_answer(Bytes::copy_from_slice(bytes)) {
         if let ServerMessage::ReadAnswer { answer, .. } = &message {
-            if let Ok(status) = Status::decode(answer.clone()) {
-                assert_eq!(Status::decode(status.encode()), Ok(status));
-            }
-            if let Ok(changed) = Changed::decode(answer.clone()) {
-                assert_eq!(Changed::decode(changed.encode()), Ok(changed));
-            }
+            again(answer, Status::decode, Status::encode);
+            again(answer, Changed::decode, Changed::encode);
+            again(answer, Views::decode, Views::encode);
+            again(answer, LogPage::decode, LogPage::encode);
+            again(answer, SnapshotSeen::decode, SnapshotSeen::encode);
+            again(answer, SnapshotTaken::decode, SnapshotTaken::encode);
+            again(answer, KeysHeld::decode, KeysHeld::encode);
+            again(answer, HostSettings::decode, HostSettings::encode);
         }
         assert_eq!(client::decode_answer(client::encode_answer(&message)), Ok(message));
+    }
+}
+
+/// What is read comes back as it was read.
+fn again<T: PartialEq + std::fmt::Debug, E>(
+    answer: &Bytes,
+    decode: impl Fn(Bytes) -> Result<T, E>,
+    encode: impl Fn(&T) -> Bytes,
+) {
+    if let Ok(read) = decode(answer.clone()) {
+        assert_eq!(decode(encode(&read)).ok(), Some(read));
     }
 }
 

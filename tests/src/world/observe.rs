@@ -302,7 +302,7 @@ impl World {
                 self.say(who, "restored", format_args!("slot {slot} {digest:?}, state {state:?}"));
             }
             Event::Promised { ballot } => self.say(who, "promised", format_args!("{ballot:?}")),
-            Event::Suspects { missing } => self.say(who, "suspects", format_args!("{missing:?}")),
+            Event::Suspects { missing, .. } => self.say(who, "suspects", format_args!("{missing:?}")),
             Event::Installed { view, members, ring, end, cut } => self.say(
                 who,
                 "installed",

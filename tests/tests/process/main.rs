@@ -2,6 +2,7 @@
 
 mod configurations;
 mod ctl;
+mod history;
 mod hostile;
 mod keys;
 mod kills;
@@ -12,6 +13,7 @@ mod reload;
 mod restarts;
 mod sealed;
 mod stopping;
+mod told;
 mod watched;
 mod work;
 

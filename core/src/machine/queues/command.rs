@@ -203,6 +203,28 @@ const SEND_BACK: u64 = 13;
 const STEPS: u64 = 14;
 const LIMIT: u64 = 15;
 
+/// What commands of this kind are called.
+fn name(kind: u64) -> &'static str {
+    match kind {
+        CREATE => "create",
+        DESTROY => "destroy",
+        PUSH => "push",
+        POP => "pop",
+        GET_ID => "get_id",
+        TAKE => "take",
+        ACK => "ack",
+        NACK => "nack",
+        TOUCH => "touch",
+        CONFIGURE => "configure",
+        PAUSE => "pause",
+        PURGE => "purge",
+        SEND_BACK => "send_back",
+        STEPS => "steps",
+        LIMIT => "limit",
+        _ => "malformed",
+    }
+}
+
 impl Command {
     /// Whether these bytes are of a command that puts something in: the rest takes out, or leaves all as large.
     pub fn adds(bytes: &Bytes) -> bool {
@@ -221,24 +243,28 @@ impl Command {
     /// What the command that these bytes are begins with is called, for those who count; whether it is right to
     /// its end is not looked at.
     pub fn name_of(bytes: &Bytes) -> &'static str {
-        match kind(bytes) {
-            Some(CREATE) => "create",
-            Some(DESTROY) => "destroy",
-            Some(PUSH) => "push",
-            Some(POP) => "pop",
-            Some(GET_ID) => "get_id",
-            Some(TAKE) => "take",
-            Some(ACK) => "ack",
-            Some(NACK) => "nack",
-            Some(TOUCH) => "touch",
-            Some(CONFIGURE) => "configure",
-            Some(PAUSE) => "pause",
-            Some(PURGE) => "purge",
-            Some(SEND_BACK) => "send_back",
-            Some(STEPS) => "steps",
-            Some(LIMIT) => "limit",
-            Some(_) | None => "malformed",
-        }
+        kind(bytes).map_or("malformed", name)
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        name(match self {
+            Command::Create { .. } => CREATE,
+            Command::Destroy { .. } => DESTROY,
+            Command::Push { .. } => PUSH,
+            Command::Pop { .. } => POP,
+            Command::GetId { .. } => GET_ID,
+            Command::Take { .. } => TAKE,
+            Command::Ack { .. } => ACK,
+            Command::Nack { .. } => NACK,
+            Command::Touch { .. } => TOUCH,
+            Command::Configure { .. } => CONFIGURE,
+            Command::Pause { .. } => PAUSE,
+            Command::Purge { .. } => PURGE,
+            Command::SendBack { .. } => SEND_BACK,
+            Command::Steps(_) => STEPS,
+            Command::Limit(_) => LIMIT,
+        })
     }
 
     /// Whether these bytes are of a command that changes how the cluster behaves for everybody, and so is for

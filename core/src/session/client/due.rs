@@ -27,8 +27,7 @@ impl Client {
         self.reads.retain(|_, read| {
             let late = read.deadline <= now;
             if late {
-                let ended = read.refusal.map_or(Ended::Unknown, Ended::Refused);
-                out.push_back(Output::Done { call: read.call, ended });
+                out.push_back(Output::Done { call: read.call, ended: read.late() });
             }
             !late
         });
@@ -108,6 +107,7 @@ impl Client {
         for (nonce, read) in &mut self.reads {
             if read.attempt.next() <= now {
                 let server = read.attempt.send(now, &self.options, &mut self.chance);
+                read.copies[server] += 1;
                 let (local, question) = (read.local, read.question.clone());
                 let wait_ms = wait_ms(now, read.deadline);
                 let message = ClientMessage::Read { nonce: *nonce, local, wait_ms, question };

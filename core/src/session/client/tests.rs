@@ -311,8 +311,67 @@ fn a_read_goes_around_like_a_call() {
     assert_eq!(servers, [0, 1, 2]);
     let answer = Bytes::from_static(b"!");
     talk.client.receive(talk.now, 1, ServerMessage::ReadAnswer { nonce, slot: 5, answer: answer.clone() });
-    assert_eq!(talk.ended(), (read, Ended::Read { slot: 5, answer }));
+    assert_eq!(talk.ended(), (read, Ended::Read { slot: 5, answer, is_alone: true }));
     assert_eq!(talk.client.deadline(), None);
+}
+
+/// Who orders something by a question has to know whether another replica may have heard it too.
+#[test]
+fn an_answer_says_whether_another_copy_is_open() {
+    for refused in [false, true] {
+        let mut talk = Talk::new(2);
+        let read = talk.client.read(talk.now, SECOND, true, Bytes::from_static(b"?"));
+        let (mut copies, answer) = (Vec::new(), Bytes::from_static(b"!"));
+        while copies.len() < 3 {
+            match talk.client.poll(talk.now) {
+                Some(Output::Send { server, message: ClientMessage::Read { nonce, .. } }) => {
+                    copies.push((server, nonce))
+                }
+                Some(other) => panic!("{other:?}"),
+                None => talk.wait(),
+            }
+        }
+        let [(first, nonce), (again, _), (last, _)] = copies[..] else { panic!("three copies") };
+        assert!(first == again && last != first);
+        if refused {
+            for _ in 0..2 {
+                let request = RequestName::Read(nonce);
+                let refusal = Refusal::NoQuorum;
+                talk.client.receive(talk.now, first, ServerMessage::Refused { request, refusal });
+            }
+        }
+        talk.client.receive(talk.now, last, ServerMessage::ReadAnswer { nonce, slot: 5, answer: answer.clone() });
+        assert_eq!(talk.ended(), (read, Ended::Read { slot: 5, answer, is_alone: refused }));
+    }
+}
+
+/// RULES S10: an order that one replica has refused may have been heard by another one that says nothing.
+#[test]
+fn an_order_is_refused_only_if_every_copy_is() {
+    for (is_order, is_silent) in [(true, false), (true, true), (false, true)] {
+        let mut talk = Talk::new(2);
+        let question = Bytes::from_static(b"?");
+        if is_order {
+            talk.client.order(talk.now, SECOND, question);
+        } else {
+            talk.client.read(talk.now, SECOND, true, question);
+        }
+        let mut unanswered = usize::from(is_silent);
+        let ended = loop {
+            match talk.client.poll(talk.now) {
+                Some(Output::Send { .. }) if unanswered > 0 => unanswered -= 1,
+                Some(Output::Send { server, message: ClientMessage::Read { nonce, .. } }) => {
+                    let (request, refusal) = (RequestName::Read(nonce), Refusal::NoQuorum);
+                    talk.client.receive(talk.now, server, ServerMessage::Refused { request, refusal });
+                }
+                Some(Output::Done { ended, .. }) => break ended,
+                Some(other) => panic!("{other:?}"),
+                None => talk.wait(),
+            }
+        };
+        let refused = Ended::Refused(Refusal::NoQuorum);
+        assert_eq!(ended, if is_order && is_silent { Ended::Unknown } else { refused });
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The commands for the cluster as a whole, for keys and for the shell.
 
-use crate::words;
+use crate::words::{self, QueueName};
 use argh::{ArgsInfo, FromArgs};
 use ftq_client::MemberId;
 use ftq_net::keys::Role;
@@ -33,7 +33,7 @@ pub(crate) enum MemberCommand {
     Replace(MemberReplace),
 }
 
-/// A replica that runs, as a learner, becomes a member.
+/// A replica that runs, as a learner, becomes a member. Its address has to stand in every replica's configuration.
 #[derive(Debug, FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "add")]
 pub(crate) struct MemberAdd {
@@ -63,6 +63,55 @@ pub(crate) struct MemberReplace {
 #[derive(Debug, FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "check")]
 pub(crate) struct Check {}
+
+/// Print the views that the servers were in since they started: who took part, why each began, how long it took.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "views")]
+pub(crate) struct Views {
+    /// only the newest so many (default 20)
+    #[argh(option, arg_name = "n", default = "20")]
+    pub(crate) count: usize,
+}
+
+/// Print what the log holds: the newest requests, or those from a slot on.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "log")]
+pub(crate) struct Log {
+    /// from this slot on, to the end unless --count is given
+    #[argh(option, arg_name = "slot")]
+    pub(crate) from: Option<u64>,
+    /// at most how many: the newest (default 20), or with --from the first
+    #[argh(option, arg_name = "n")]
+    pub(crate) count: Option<usize>,
+    /// only what is about this queue
+    #[argh(option, arg_name = "queue", from_str_fn(words::queue))]
+    pub(crate) queue: Option<QueueName>,
+    /// only what is said in this session, and what opens or closes it
+    #[argh(option, arg_name = "n")]
+    pub(crate) session: Option<u64>,
+    /// go on with what comes, until interrupted
+    #[argh(switch)]
+    pub(crate) follow: bool,
+}
+
+/// Print the newest snapshot of each server: its slot, its size, its age.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "snapshot")]
+pub(crate) struct Snapshot {
+    #[argh(subcommand)]
+    pub(crate) command: Option<SnapshotCommand>,
+}
+
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub(crate) enum SnapshotCommand {
+    Take(SnapshotTake),
+}
+
+/// Have each server that is named take a snapshot now, and wait until it is on its disk.
+#[derive(Debug, FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "take")]
+pub(crate) struct SnapshotTake {}
 
 /// Compare the replicas: whether those that have applied the same slot have the same state. Exit code 1 if not.
 #[derive(Debug, FromArgs, ArgsInfo)]
@@ -105,12 +154,12 @@ pub(crate) struct KeyNew {
     pub(crate) role: Option<Role>,
 }
 
-/// Print which keys are in a file, without their secrets.
+/// Print which keys are in a file, or else which the servers hold, without their secrets.
 #[derive(Debug, FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "list")]
 pub(crate) struct KeyList {
     #[argh(positional)]
-    pub(crate) file: PathBuf,
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// Print what makes a shell complete the command lines of ftqctl.

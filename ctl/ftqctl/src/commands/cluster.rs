@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub(super) use look::{EACH, each, pause};
+
 const SERVERS: [&str; 8] = ["SERVER", "MEMBER", "STATE", "VIEW", "APPLIED", "BEHIND", "DISK-MS", "HEARS"];
 const MEMBERS: [&str; 8] = ["MEMBER", "VOTES", "IN-VIEW", "TURNS", "HEARD", "SILENT-MS", "BEHIND", "DISK-MS"];
 
@@ -113,7 +115,7 @@ fn unfit(why: Unfit) -> &'static str {
         Unfit::LastMember => "there would be no member left",
         Unfit::TooMany => "a cluster has at most nine members",
         Unfit::NotHeard => {
-            "no replica with that id is heard here: does it run, and does it stand in every replica's configuration?"
+            "no replica with that id is heard: its address has to stand in the members of every replica's configuration, and it has to run"
         }
         Unfit::NotServing => "this replica takes part in no view that orders",
         Unfit::HadASeat => "its store had a seat before and was removed: give it an empty disk first",

@@ -1,5 +1,7 @@
 //! New keys. They are drawn here and go nowhere but where they were asked to.
 
+use super::Asked;
+use super::cluster::{EACH, each};
 use crate::arguments::{KeyCommand, KeyList, KeyNew};
 use crate::failure::Failure;
 use crate::shown::{self, Kept};
@@ -14,20 +16,48 @@ use std::path::Path;
 /// Nobody but the owner can read or write it.
 const MODE: u32 = 0o600;
 
-/// Does what was asked for.
-pub(super) fn perform(command: &KeyCommand, out: Output) -> Result<(), Failure> {
+/// Does what was asked for, unless that is for the servers to say.
+pub(super) fn perform(command: &KeyCommand, out: Output) -> Option<Result<(), Failure>> {
     match command {
-        KeyCommand::New(asked) => new(asked, out),
-        KeyCommand::List(asked) => list(asked, out),
+        KeyCommand::New(asked) => Some(new(asked, out)),
+        KeyCommand::List(KeyList { file }) => file.as_ref().map(|file| list(file, out)),
     }
 }
 
+/// The keys that the servers hold, without their secrets.
+pub(super) fn held(asked: &Asked) -> Result<(), Failure> {
+    let seen = each(&asked.options, EACH, |client| {
+        let mut held = client.keys_held(0)?;
+        while (held.named.len() as u64) < held.clients {
+            let more = client.keys_held(held.named.len() as u64)?.named;
+            if more.is_empty() {
+                break;
+            }
+            held.named.extend(more);
+        }
+        Ok(held)
+    })?;
+    let rows = seen.said.iter().flat_map(|(server, held)| {
+        let row = move |kind: &str, name: Value, role: String| {
+            vec![("server", json!(server.to_string())), ("kind", json!(kind)), ("name", name), ("role", json!(role))]
+        };
+        let cluster =
+            (1..=held.cluster).map(move |number| row("cluster", Value::Null, cluster_role(number).to_owned()));
+        cluster.chain(held.named.iter().map(move |(name, role)| row("client", json!(name), role.to_string())))
+    });
+    seen.show(asked.out, "keys", &["SERVER", "KIND", "NAME", "ROLE"], rows.collect())
+}
+
+/// The first key of a cluster seals, all of them open.
+fn cluster_role(number: u64) -> &'static str {
+    if number == 1 { "seals" } else { "opens" }
+}
+
 /// The keys of a file, without their secrets.
-fn list(asked: &KeyList, out: Output) -> Result<(), Failure> {
-    let keys = keys::read(&asked.file).map_err(|problem| Failure::No(problem.to_string()))?;
+fn list(file: &Path, out: Output) -> Result<(), Failure> {
+    let keys = keys::read(file).map_err(|problem| Failure::No(problem.to_string()))?;
     let cluster = (1..).zip(&keys.cluster).map(|(number, _): (u64, _)| {
-        let role = if number == 1 { "seals" } else { "opens" };
-        vec![("kind", json!("cluster")), ("name", Value::Null), ("role", json!(role))]
+        vec![("kind", json!("cluster")), ("name", Value::Null), ("role", json!(cluster_role(number)))]
     });
     let clients = keys
         .clients

@@ -111,6 +111,7 @@ impl Pushing<'_> {
             | Error::Expired
             | Error::NotAnInteger
             | Error::BeyondIntegers
+            | Error::OtherVersion
             | Error::Closed => Failure::of(name, error),
         })
     }

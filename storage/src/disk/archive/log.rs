@@ -209,6 +209,17 @@ impl Archive {
         Ok(slots)
     }
 
+    /// Slots from the oldest on that is here as a whole, until they are `bytes_max`.
+    pub(super) fn oldest(&self, bytes_max: usize) -> Result<Vec<SlotRecord>, Trouble> {
+        for key in self.values.db.scan_prefix([PREFIX]).keys() {
+            let key = Key::parse(&key?)?;
+            if key.part == 0 {
+                return self.slots(key.slot, bytes_max);
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// A slot of several parts, and the digest before it.
     fn whole(&self, slot: Slot) -> Result<(Digest, SlotRecord), Trouble> {
         let mut bytes = BytesMut::new();

@@ -180,6 +180,7 @@ impl Archive {
             Fetch::Slots { from, bytes_max } => {
                 (self.slots(from, bytes_max).map(Fetched::Slots), Fetched::Slots(vec![]))
             }
+            Fetch::Oldest { bytes_max } => (self.oldest(bytes_max).map(Fetched::Slots), Fetched::Slots(vec![])),
             Fetch::Piece { slot, index } => (self.piece(slot, index).map(Fetched::Piece), Fetched::Piece(None)),
         };
         match read {

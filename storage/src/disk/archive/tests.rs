@@ -77,6 +77,7 @@ fn little_is_unsynced_and_no_value_is_large() {
 fn a_large_slot_counts_only_with_its_last_part() {
     let directory = tempfile::tempdir().unwrap();
     let mut archive = Archive::open(directory.path(), 5, BOUNDS).unwrap();
+    assert_eq!(archive.fetched(Fetch::Oldest { bytes_max: 1 }).unwrap(), Fetched::Slots(vec![]));
     archive.append(&[record(1, 10), record(2, 200_000)]).unwrap();
     let last = archive.values.db.scan_prefix([b'l']).keys().next_back().unwrap().unwrap();
     archive.values.remove(&last).unwrap();
@@ -115,6 +116,8 @@ fn as_much_log_is_kept_as_is_wanted_and_nothing_above_the_snapshot_goes() {
     worked_off(&mut archive);
     let kept = all(&archive).1.len();
     assert!((90..=100).contains(&kept), "{kept}");
+    let oldest = archive.fetched(Fetch::Oldest { bytes_max: 1 }).unwrap();
+    assert_eq!(oldest, Fetched::Slots(all(&archive).1.into_iter().take(1).collect()));
     drop(archive);
 
     // What there is is known after opening too.

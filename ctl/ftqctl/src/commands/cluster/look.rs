@@ -1,6 +1,8 @@
 //! A look around: each server is asked for itself, at the same time as the others.
 
-use crate::shown::Row;
+use crate::failure::Failure;
+use crate::shown::{self, Kept, Row};
+use crate::words::Output;
 use ftq_client::{Blocking, Error, MemberSet, Options, Peer, State, Status};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -8,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 /// A server is asked for no longer than this: it answers at once, or it is not there.
-const EACH: Duration = Duration::from_secs(1);
+pub(in crate::commands) const EACH: Duration = Duration::from_secs(1);
 
 /// What the servers have said of themselves.
 pub(super) struct Look {
@@ -21,25 +23,77 @@ pub(super) struct Seen {
     pub(super) status: Result<Status, Error>,
 }
 
+/// What each of the servers said to the same question.
+pub(in crate::commands) struct Each<T> {
+    /// Those who answered, at least one.
+    pub(in crate::commands) said: Vec<(SocketAddr, T)>,
+    /// Those who did not, and why.
+    failed: Vec<(SocketAddr, Error)>,
+}
+
+/// Asks each server for itself, all at the same time, for so long at most.
+pub(in crate::commands) fn each<T: Send>(
+    options: &Options,
+    timeout: Duration,
+    ask: impl Fn(&Blocking) -> Result<T, Error> + Sync,
+) -> Result<Each<T>, Failure> {
+    let mut each = Each { said: Vec::new(), failed: Vec::new() };
+    for (server, said) in answers(options, timeout, ask) {
+        match said {
+            Ok(said) => each.said.push((server, said)),
+            Err(error) => each.failed.push((server, error)),
+        }
+    }
+    match each.failed.first() {
+        Some((server, error)) if each.said.is_empty() => Err(Failure::of(server, *error)),
+        Some(_) | None => Ok(each),
+    }
+}
+
+fn answers<T: Send>(
+    options: &Options,
+    timeout: Duration,
+    ask: impl Fn(&Blocking) -> Result<T, Error> + Sync,
+) -> Vec<(SocketAddr, Result<T, Error>)> {
+    let one = |server: SocketAddr| {
+        let alone = Options { servers: vec![server], timeout: options.timeout.min(timeout), ..options.clone() };
+        Blocking::open(alone).map_err(|_| Error::Unreachable).and_then(|client| ask(&client))
+    };
+    thread::scope(|scope| {
+        let asked: Vec<_> = options.servers.iter().map(|server| (*server, scope.spawn(|| one(*server)))).collect();
+        asked.into_iter().map(|(server, asked)| (server, asked.join().unwrap_or(Err(Error::Unreachable)))).collect()
+    })
+}
+
+impl<T> Each<T> {
+    /// Shows what they have said, and who has not said anything.
+    pub(in crate::commands) fn show(
+        &self,
+        out: Output,
+        name: &'static str,
+        columns: &[&'static str],
+        rows: Vec<Row>,
+    ) -> Result<(), Failure> {
+        let silent = self.failed.iter().map(|(server, error)| (server.to_string(), error));
+        match out {
+            Output::Table => {
+                out.rows(name, columns, rows)?;
+                let lines: String = silent.map(|(server, error)| format!("{server}: {error}\n")).collect();
+                shown::print(lines.as_bytes(), Kept::There)
+            }
+            Output::Json => {
+                let silent: Vec<String> = silent.map(|(server, _)| server).collect();
+                out.rows_with(name, rows, vec![("silent", json!(silent))])
+            }
+        }
+    }
+}
+
 impl Look {
     /// Asks all of them.
     pub(super) fn around(options: &Options) -> Look {
-        let ask = |server: SocketAddr| {
-            let timeout = options.timeout.min(EACH);
-            let alone = Options { servers: vec![server], timeout, ..options.clone() };
-            let status = Blocking::open(alone).map_err(|_| Error::Unreachable).and_then(|client| client.status());
-            Seen { server, status }
-        };
-        let servers = thread::scope(|scope| {
-            let asked: Vec<_> = options.servers.iter().map(|server| scope.spawn(|| ask(*server))).collect();
-            let answers = asked.into_iter().zip(&options.servers);
-            answers
-                .map(|(asked, server)| {
-                    asked.join().unwrap_or(Seen { server: *server, status: Err(Error::Unreachable) })
-                })
-                .collect()
-        });
-        Look { servers }
+        let seen = |(server, status)| Seen { server, status };
+        Look { servers: answers(options, EACH, Blocking::status).into_iter().map(seen).collect() }
     }
 
     /// What those have said who have said anything.
@@ -113,6 +167,6 @@ pub(super) fn list(set: MemberSet) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "between two looks somebody has to wait")]
-pub(super) fn pause(length: Duration) {
+pub(in crate::commands) fn pause(length: Duration) {
     thread::sleep(length);
 }
