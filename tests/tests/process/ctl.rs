@@ -185,6 +185,55 @@ fn an_interrupted_push_says_how_many_are_done() {
     assert!(pushed < 1_000_000, "it was interrupted");
 }
 
+/// What comes on a pipe is pushed as it comes, and Ctrl-C is heard while nothing comes.
+#[test]
+fn a_push_that_waits_for_its_input_can_be_interrupted() {
+    let told = Told::new();
+    told.says("create letters", "1\n");
+    let mut child = told.start("push letters", Stdio::piped(), Stdio::piped());
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(b"a\nb\n").expect("it reads");
+    until(|| told.json("size letters"), |size| size["ready"] == 2);
+    interrupt(&child);
+    let output = child.wait_with_output().expect("it ends");
+    check_failure("push", &output, 130, "interrupted: 2 items are pushed, no others");
+    drop(input);
+}
+
+/// The second Ctrl-C ends it at once, and says what is known.
+#[test]
+fn a_push_that_is_interrupted_twice_says_how_many_are_done() {
+    let mut told = Told::new();
+    told.says("create letters", "1\n");
+    let mut child = told.start("push letters --timeout 600", Stdio::piped(), Stdio::piped());
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(b"a\nb\n").expect("it reads");
+    until(|| told.json("size letters"), |size| size["ready"] == 2);
+    (1..=3).for_each(|member| told.cluster.kill(member));
+    input.write_all(b"c\n").expect("it reads");
+    // It is not told when the push of the third item has begun: the second signal comes when it must have.
+    pause(Duration::from_secs(2));
+    interrupt(&child);
+    pause(Duration::from_secs(1));
+    interrupt(&child);
+    let output = child.wait_with_output().expect("it ends");
+    check_failure("push", &output, 130, "interrupted again: 2 items are pushed, and of the next 1 all or none");
+}
+
+/// With a limit of items above the default, what is read together was more than a request may be.
+#[test]
+fn items_nearly_as_large_as_a_request_are_pushed_from_a_file() {
+    let told = Told::new();
+    told.says("create letters", "1\n");
+    let limits = ftq_client::Limits { item_bytes_max: 8 << 20, memory_bytes_max: 1 << 30 };
+    told.cluster.blocking().limit(limits).expect("a limit");
+    let file = told.cluster.keys().with_file_name("items");
+    let large = "y".repeat((8 << 20) - 1_000);
+    fs::write(&file, format!("{}{large}\n{}", "x\n".repeat(500), "z\n".repeat(500))).expect("a file");
+    told.says(&format!("push letters --file {}", file.display()), "");
+    told.says("size letters", "1001\n");
+}
+
 /// The same pushes by the library and by `ftqctl` with its progress on a terminal.
 #[test]
 #[ignore = "half a minute for a figure: cargo test -p ftq-tests --test process million -- --ignored --nocapture"]
@@ -257,6 +306,15 @@ fn status_says_of_each_how_it_is() {
     assert_eq!(verified["members"].as_array().map(Vec::len), Some(3), "{verified}");
     let doctor = told.json("doctor");
     assert_eq!(doctor["servers"][0]["peers"].as_array().map(Vec::len), Some(2), "{doctor}");
+    let configuration = doctor["settings"][0]["configuration"].as_str().expect("a configuration");
+    assert!(configuration.contains("cluster = \"test\"") && configuration.contains("key-file = "), "{doctor}");
+    assert!(doctor["settings"][2]["version"].as_str().is_some_and(|text| text.starts_with("ftqd ")), "{doctor}");
+    assert_eq!(doctor["views"][1]["views"][0]["cause"].is_string(), true, "{doctor}");
+    assert!(doctor["journal"]["lines"].is_array() || doctor["journal"]["missing"].is_string(), "{doctor}");
+    let keys = fs::read_to_string(told.cluster.keys()).expect("keys");
+    let secrets: Vec<&str> = keys.split_whitespace().filter(|word| word.len() == 64).collect();
+    let said = doctor.to_string();
+    assert!(!secrets.is_empty() && secrets.iter().all(|secret| !said.contains(secret)), "no secret is in it");
 
     told.cluster.kill(2);
     let text =
@@ -278,6 +336,15 @@ fn status_says_of_each_how_it_is() {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("quorum: no"));
+    for line in [&["create", "letters"][..], &["push", "@1", "a"], &["size", "@1"], &["getid"]] {
+        let output = told.cluster.ctl_within(Duration::from_secs(2), line);
+        check_failure("no quorum", &output, 2, "no quorum, nothing was done: too few replicas hear each other");
+    }
+    told.cluster.kill(1);
+    for line in [&["create", "letters"][..], &["views"], &["log"], &["snapshot"], &["key", "list"]] {
+        let output = told.cluster.ctl_within(Duration::from_secs(1), line);
+        check_failure("nobody", &output, 2, "no server answers, nothing was done");
+    }
 }
 
 /// A fourth replica comes in, one goes, and one takes another's place, while the cluster works.
@@ -305,7 +372,7 @@ fn members_come_and_go() {
     }
     told.fails("member add 3", 1, "it is a member already");
     told.fails("member remove 4", 1, "it is no member");
-    told.fails("member add 4", 1, "no replica with that id is heard here");
+    told.fails("member add 4", 1, "its address has to stand in the members of every replica's configuration");
     told.fails("member add 64", 64, "a number from 1 to 63");
     told.cluster.start(4);
     told.cluster.start(5);
@@ -418,8 +485,10 @@ fn a_context_says_who_is_meant() {
 #[test]
 fn help_and_completions_know_every_command() {
     let help = String::from_utf8(alone("--help").stdout).expect("text");
-    let commands =
-        ["create", "destroy", "push", "pop", "list", "browse", "take", "work", "dead", "getid", "status", "key"];
+    let commands = [
+        "create", "destroy", "push", "pop", "list", "browse", "take", "work", "dead", "getid", "status", "members",
+        "views", "log", "snapshot", "check", "doctor", "verify", "key",
+    ];
     for shell in ["bash", "zsh", "fish"] {
         let output = alone(&format!("completions {shell}"));
         let script = String::from_utf8(output.stdout).expect("text");

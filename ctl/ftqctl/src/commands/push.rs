@@ -2,6 +2,10 @@
 //!
 //! Each request is pushed whole or not at all, and the next one leaves when it is answered. So what is in the queue
 //! is always a beginning of the file, and wherever it ends, it can be said how long that is.
+//!
+//! ```text
+//! a thread reads ──items──▶ push ◀── interrupt
+//! ```
 
 mod progress;
 mod source;
@@ -16,6 +20,8 @@ use progress::Progress;
 use source::{Source, Unread};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 use std::time::Duration;
 
 pub(super) fn perform(asked: &Asked, it: Push) -> Result<(), Failure> {
@@ -61,37 +67,58 @@ struct Pushing<'a> {
     options: PushOptions,
 }
 
+/// What a push waits for.
+enum Heard {
+    /// The next items, and how much was read until then; none at the end.
+    Read(Result<(Vec<Bytes>, u64), Unread>),
+    /// Somebody wants it to end.
+    Interrupted,
+}
+
+/// How many items were read ahead, at most: it is no use to be further ahead.
+const READ_AHEAD: usize = 1;
+
 impl Pushing<'_> {
-    /// Pushes all of it; how many items that was.
+    /// Pushes all of it; how many items that was. It is read by a thread of its own, so that an interrupt is heard
+    /// also while nothing comes.
     fn all(&self, name: &str, file: &Path, by: Framing) -> Result<u64, Failure> {
-        let mut source = Source::open(file, by).map_err(|error| Failure::file(file.display(), &error))?;
-        let interrupt = Interrupt::watch().map_err(|error| Failure::No(format!("no signals: {error}")))?;
+        let source = Source::open(file, by).map_err(|error| Failure::file(file.display(), &error))?;
         let mut progress = Progress::begin(source.bytes());
+        let (hear, heard) = mpsc::sync_channel(READ_AHEAD);
+        // Full means that something has come, and then it is looked whether it was asked for.
+        let waker = hear.clone();
+        let interrupt = Interrupt::watch(move || drop(waker.try_send(Heard::Interrupted)));
+        let interrupt = interrupt.map_err(|error| Failure::No(format!("no signals: {error}")))?;
+        thread::spawn(move || read(source, &hear));
         let mut pushed = 0;
-        let so_far = |pushed: u64| format!("{pushed} items were pushed before");
-        loop {
-            let items = match source.next() {
-                Ok(items) if items.is_empty() => break,
-                Ok(items) => items,
-                Err(Unread::System(error)) => {
-                    return Err(Failure::file(file.display(), &error).with(&so_far(pushed)));
-                }
-                Err(Unread::Item { number, what }) => {
-                    let what = format!("{}: item {number} {what}", file.display());
-                    return Err(Failure::Usage(what).with(&so_far(pushed)));
-                }
-            };
+        interrupt.would_say("interrupted again: 0 items are pushed, no others".to_owned());
+        // The thread of the interrupt could still say something, so it never ends by itself.
+        while let Ok(heard) = heard.recv() {
+            let so_far = format!("{pushed} items were pushed before");
             if interrupt.asked() {
                 progress.end();
                 return Err(Failure::Interrupted(format!("interrupted: {pushed} items are pushed, no others")));
             }
+            let (items, read) = match heard {
+                Heard::Interrupted => continue,
+                Heard::Read(Ok((items, _))) if items.is_empty() => break,
+                Heard::Read(Ok(read)) => read,
+                Heard::Read(Err(unread)) => {
+                    progress.end();
+                    return Err(unread.of(file).with(&so_far));
+                }
+            };
             let count = items.len() as u64;
+            interrupt.would_say(format!(
+                "interrupted again: {pushed} items are pushed, and of the next {count} all or none"
+            ));
             self.push(name, items).map_err(|failure| {
                 progress.end();
-                failure.with(&so_far(pushed))
+                failure.with(&so_far)
             })?;
             pushed += count;
-            progress.at(pushed, source.read_bytes());
+            interrupt.would_say(format!("interrupted again: {pushed} items are pushed, no others"));
+            progress.at(pushed, read);
         }
         progress.end();
         Ok(pushed)
@@ -114,5 +141,25 @@ impl Pushing<'_> {
             | Error::OtherVersion
             | Error::Closed => Failure::of(name, error),
         })
+    }
+}
+
+/// Reads all of a source, until nobody wants more.
+fn read(mut source: Source, hear: &SyncSender<Heard>) {
+    loop {
+        let next = source.next().map(|items| (items, source.read_bytes()));
+        let is_last = next.as_ref().map_or(true, |(items, _)| items.is_empty());
+        if hear.send(Heard::Read(next)).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+impl Unread {
+    fn of(self, file: &Path) -> Failure {
+        match self {
+            Unread::System(error) => Failure::file(file.display(), &error),
+            Unread::Item { number, what } => Failure::Usage(format!("{}: item {number} {what}", file.display())),
+        }
     }
 }

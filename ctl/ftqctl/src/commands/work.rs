@@ -24,7 +24,7 @@ pub(super) fn perform(asked: &Asked, it: &Work) -> Result<(), Failure> {
         return Err(Failure::Usage("work: a lease of less than a second can't be extended in time".to_owned()));
     }
     let queue = asked.queue(&it.queue)?;
-    let interrupt = Interrupt::watch().map_err(|error| Failure::No(format!("no signals: {error}")))?;
+    let interrupt = Interrupt::watch(|| {}).map_err(|error| Failure::No(format!("no signals: {error}")))?;
     let wait = if it.until_empty { Duration::ZERO } else { WAIT };
     let worker = asked.client.worker(queue).lease(it.lease).wait(wait).delay(it.delay);
     let mut tally = Tally::default();
@@ -32,6 +32,7 @@ pub(super) fn perform(asked: &Asked, it: &Work) -> Result<(), Failure> {
         if interrupt.asked() {
             return Err(Failure::Interrupted(format!("interrupted: {tally}")));
         }
+        interrupt.would_say(format!("interrupted again: {tally}; what was under way goes back when its lease ends"));
         let mut broken = None;
         let worked = worker.one_blocking(|delivery| match run(it, &delivery) {
             Ok(true) => Ok(()),

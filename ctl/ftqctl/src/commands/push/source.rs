@@ -19,12 +19,25 @@ const LENGTH_DIGITS_MAX: u64 = 20;
 
 /// Where items come from.
 pub(super) struct Source {
-    input: Box<dyn BufRead>,
+    input: Box<dyn Buffered>,
     by: Framing,
     bytes: Option<u64>,
     read: u64,
     items: u64,
     ended: bool,
+    /// Read already, and too large to go with what stands before it.
+    held: Option<Vec<u8>>,
+}
+
+/// Something that is read, and whether more of it is here already: what comes slowly goes on as it comes.
+trait Buffered: BufRead + Send {
+    fn is_empty(&self) -> bool;
+}
+
+impl<R: Read + Send> Buffered for BufReader<R> {
+    fn is_empty(&self) -> bool {
+        self.buffer().is_empty()
+    }
 }
 
 /// Why the next items can't be read.
@@ -39,21 +52,32 @@ pub(super) enum Unread {
 impl Source {
     /// A file; `-` is standard input.
     pub(super) fn open(path: &Path, by: Framing) -> io::Result<Source> {
-        let (input, bytes): (Box<dyn BufRead>, Option<u64>) = if path == Path::new("-") {
-            (Box::new(BufReader::new(io::stdin())), None)
+        let (input, bytes): (Box<dyn Buffered>, Option<u64>) = if path == Path::new("-") {
+            (Box::new(BufReader::with_capacity(BATCH_BYTES, io::stdin())), None)
         } else {
             let file = File::open(path)?;
             let metadata = file.metadata()?;
-            (Box::new(BufReader::with_capacity(1 << 16, file)), metadata.is_file().then_some(metadata.len()))
+            (Box::new(BufReader::with_capacity(BATCH_BYTES, file)), metadata.is_file().then_some(metadata.len()))
         };
-        Ok(Source { input, by, bytes, read: 0, items: 0, ended: false })
+        Ok(Source { input, by, bytes, read: 0, items: 0, ended: false, held: None })
     }
 
-    /// The next items, as many as are pushed at once; none at the end.
+    /// The next items, as many as are pushed at once, or as are here already; none at the end. A large one goes alone:
+    /// with others it might be more than a request may be.
     pub(super) fn next(&mut self) -> Result<Vec<Bytes>, Unread> {
-        let (mut items, mut bytes) = (Vec::new(), 0);
-        while bytes < BATCH_BYTES && items.len() < BATCH_ITEMS {
-            let Some(item) = self.item()? else { break };
+        let (mut items, mut bytes) = (Vec::<Bytes>::new(), 0);
+        while bytes < BATCH_BYTES && items.len() < BATCH_ITEMS && (items.is_empty() || !self.input.is_empty()) {
+            let item = match self.held.take() {
+                Some(held) => held,
+                None => match self.item()? {
+                    Some(item) => item,
+                    None => break,
+                },
+            };
+            if !items.is_empty() && bytes + item.len() > BATCH_BYTES {
+                self.held = Some(item);
+                break;
+            }
             self.items += 1;
             bytes += item.len();
             items.push(item.into());
@@ -128,8 +152,8 @@ mod tests {
     use super::*;
 
     fn items(text: &[u8], by: Framing) -> Result<Vec<Bytes>, (u64, &'static str)> {
-        let input = Box::new(io::Cursor::new(text.to_vec()));
-        let mut source = Source { input, by, bytes: None, read: 0, items: 0, ended: false };
+        let input = Box::new(BufReader::new(io::Cursor::new(text.to_vec())));
+        let mut source = Source { input, by, bytes: None, read: 0, items: 0, ended: false, held: None };
         let mut all = Vec::new();
         loop {
             match source.next() {
@@ -169,5 +193,21 @@ mod tests {
     fn all_of_it_is_one_item() {
         assert_eq!(items(b"a\nb\n", Framing::Whole).expect("an item"), ["a\nb\n"]);
         assert_eq!(items(b"", Framing::Whole).expect("an item"), [""]);
+    }
+
+    /// A request has at most 8 MiB: what is nearly as large itself goes alone, and in its place.
+    #[test]
+    fn a_large_item_goes_alone() {
+        let large = "y".repeat(ITEM_BYTES_MAX - 100);
+        let text = format!("{}{large}\n{}", "x\n".repeat(1_000), "z\n".repeat(1_000));
+        let input = Box::new(io::Cursor::new(text.into_bytes()));
+        let input = Box::new(BufReader::with_capacity(ITEM_BYTES_MAX * 2, input));
+        let by = Framing::Line;
+        let mut source = Source { input, by, bytes: None, read: 0, items: 0, ended: false, held: None };
+        let mut next = || source.next().expect("items").iter().map(Bytes::len).collect::<Vec<_>>();
+        assert_eq!(next(), [1; 1_000]);
+        assert_eq!(next(), [large.len()]);
+        assert_eq!(next(), [1; 1_000]);
+        assert!(next().is_empty());
     }
 }
