@@ -3,6 +3,7 @@
 //! Always: a call that was taken ends, with an answer or with an error, at its deadline at the latest.
 
 use crate::error::Error;
+use crate::gather::{self, Batch, Gather, Kind, Push};
 use crate::options::Options;
 use async_channel::{Receiver, Sender};
 use async_io::Timer;
@@ -54,6 +55,13 @@ pub(crate) enum Request {
         /// How long the command itself may wait, beyond the time that a call is tried.
         wait: Duration,
     },
+    /// Execute a push, perhaps together with others of its kind.
+    Push {
+        /// Its kind.
+        kind: Kind,
+        /// The items.
+        items: Vec<Bytes>,
+    },
     /// Close the session.
     Close,
     /// Answer a question.
@@ -91,6 +99,13 @@ pub(crate) struct Order {
     pub(crate) answer: Sender<Answer>,
 }
 
+/// Who waits for a call.
+#[derive(Debug)]
+enum Waiting {
+    One(Sender<Answer>),
+    Pushes(Batch),
+}
+
 /// Drives one client's session.
 struct Driver {
     clock: Clock,
@@ -101,7 +116,8 @@ struct Driver {
     lines: Vec<Line>,
     session: Client,
     orders: Receiver<Order>,
-    waiting: BTreeMap<CallId, Sender<Answer>>,
+    gather: Gather,
+    waiting: BTreeMap<CallId, Waiting>,
     timer: Timer,
     /// When the timer goes off.
     armed: Time,
@@ -153,6 +169,7 @@ pub(crate) fn start(options: Options) -> io::Result<Sender<Order>> {
         lines,
         session: Client::new(session, u64::from_le_bytes(seed)),
         orders,
+        gather: Gather::default(),
         waiting: BTreeMap::new(),
         timer: Timer::never(),
         armed: Time::NEVER,
@@ -170,6 +187,7 @@ impl Driver {
             let more = self.take_datagrams();
             self.session.tick(self.clock.now());
             self.carry_out();
+            self.end_late_pushes();
             self.flush();
             if !more && !self.sleep().await {
                 return;
@@ -179,7 +197,7 @@ impl Driver {
 
     /// Takes what is asked for, as far as there is room.
     fn take_orders(&mut self) {
-        while self.session.open_calls() < CALLS_MAX
+        while self.has_room()
             && let Ok(order) = self.orders.try_recv()
         {
             self.take(order);
@@ -190,6 +208,10 @@ impl Driver {
         let now = self.clock.now();
         let deadline = self.clock.after(self.timeout);
         let call = match request {
+            Request::Push { kind, items } => {
+                self.gather.add(kind, Push { items, deadline, answer });
+                return self.push_gathered();
+            }
             Request::Call { command, wait } => {
                 self.session.call(now, self.clock.after(self.timeout.saturating_add(wait)), command)
             }
@@ -197,7 +219,45 @@ impl Driver {
             Request::Read { local, question } => self.session.read(now, deadline, local, question),
             Request::Order { question } => self.session.order(now, deadline, question),
         };
-        self.waiting.insert(call, answer);
+        self.waiting.insert(call, Waiting::One(answer));
+    }
+
+    fn has_room(&self) -> bool {
+        self.session.open_calls() + self.gather.waiting() < CALLS_MAX
+    }
+
+    /// Sends the pushes that need not wait for others any more.
+    fn push_gathered(&mut self) {
+        while let Some(batch) = self.gather.next() {
+            self.push(batch);
+        }
+    }
+
+    fn push(&mut self, batch: Batch) {
+        let call = self.session.call(self.clock.now(), batch.deadline(), batch.command());
+        self.waiting.insert(call, Waiting::Pushes(batch));
+    }
+
+    /// A request with pushes has ended: what has waited for it goes, and what it has to be tried alone for.
+    fn pushed(&mut self, batch: Batch, answer: Answer) {
+        self.gather.ended(batch.kind);
+        for alone in batch.end(answer) {
+            self.gather.goes(alone.kind);
+            self.push(alone);
+        }
+        self.push_gathered();
+    }
+
+    /// Ends the pushes whose time has run out before they could go.
+    fn end_late_pushes(&mut self) {
+        for push in self.gather.late(self.clock.now()) {
+            gather::unsent(&push, self.unsent());
+        }
+    }
+
+    /// Why nothing was sent.
+    fn unsent(&self) -> Error {
+        if self.heard { Error::NoQuorum } else { Error::Unreachable }
     }
 
     /// Takes what servers say; whether there may be more.
@@ -223,9 +283,11 @@ impl Driver {
                 Output::Send { server, message } => self.send(now, server, &message),
                 Output::Done { call, ended } => {
                     let answer = self.judge(ended);
-                    if let Some(waiting) = self.waiting.remove(&call) {
+                    match self.waiting.remove(&call) {
                         // Who asked may have gone.
-                        let _ = waiting.try_send(answer);
+                        Some(Waiting::One(waiting)) => drop(waiting.try_send(answer)),
+                        Some(Waiting::Pushes(batch)) => self.pushed(batch, answer),
+                        None => {}
                     }
                 }
             }
@@ -263,8 +325,7 @@ impl Driver {
             Ended::Refused(Refusal::DiskFull) => Err(Error::DiskFull),
             Ended::Refused(Refusal::Busy { after_ms: _ }) => Err(Error::Busy),
             Ended::Refused(Refusal::TooLarge) => Err(Error::TooLarge { bytes_max: REQUEST_BYTES_MAX }),
-            Ended::Unsent if self.heard => Err(Error::NoQuorum),
-            Ended::Unsent => Err(Error::Unreachable),
+            Ended::Unsent => Err(self.unsent()),
             Ended::Expired => Err(Error::Expired),
             Ended::Unknown => Err(Error::Unknown),
             Ended::Closed => Ok(Said { place: Place::default(), bytes: Bytes::new(), is_alone: true }),
@@ -275,13 +336,14 @@ impl Driver {
     /// whether anybody can still ask.
     async fn sleep(&mut self) -> bool {
         let lines = self.lines.iter().filter_map(Line::deadline);
-        let deadline = lines.chain(self.session.deadline()).min().unwrap_or(Time::NEVER);
+        let others = self.session.deadline().into_iter().chain(self.gather.deadline());
+        let deadline = lines.chain(others).min().unwrap_or(Time::NEVER);
         // An earlier call does no harm, and each setting of the timer costs the reactor a wake-up.
         if deadline < self.armed {
             self.armed = deadline;
             self.timer = self.clock.instant(deadline).map_or_else(Timer::never, Timer::at);
         }
-        let room = self.session.open_calls() < CALLS_MAX;
+        let room = self.has_room();
         let mut asked = pin!(self.orders.recv());
         let woken = future::poll_fn(|context| {
             if room && let Poll::Ready(order) = asked.as_mut().poll(context) {

@@ -9,6 +9,8 @@
 //! whether it was executed, the error is [`Error::Unknown`] and never anything more definite. A call goes
 //! on until its timeout, whatever becomes of single replicas.
 //!
+//! Single pushes of many tasks at a time go in few requests, without being asked to; nothing else changes by that.
+//!
 //! With [smol](https://docs.rs/smol), or any other executor:
 //!
 //! ```no_run
@@ -32,6 +34,7 @@ mod classic;
 mod cluster;
 mod driver;
 mod error;
+mod gather;
 mod history;
 mod options;
 mod queues;
@@ -43,7 +46,7 @@ pub use bytes::Bytes;
 pub use classic::FtQueue;
 pub use error::Error;
 pub use ftq_core::group::admission::{ClusterChange, Unfit};
-pub use ftq_core::ids::{MemberId, MemberSet};
+pub use ftq_core::ids::{Digest, MemberId, MemberSet, Slot};
 pub use ftq_core::machine::Place;
 pub use ftq_core::machine::queues::{
     Answer, Command, Delivery, Error as No, Label, Limits, PushOptions, Question, QueueId, Receipt, Seen, Settings,

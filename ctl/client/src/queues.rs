@@ -2,6 +2,7 @@
 
 use crate::driver::{self, Order, REQUEST_BYTES_MAX, Request, Said};
 use crate::error::Error;
+use crate::gather::Kind;
 use crate::options::Options;
 use async_channel::Sender;
 use bytes::Bytes;
@@ -52,15 +53,23 @@ impl Client {
     }
 
     /// Puts items at the end of a queue, all or none, with a priority, a delay, a time to live or a key; the
-    /// position of the first one.
+    /// position of the first one. Where many push at the same time, their pushes go in one request; that changes
+    /// nothing else.
     pub async fn push_with<T: Into<Bytes>>(
         &self,
         queue: QueueId,
         items: impl IntoIterator<Item = T>,
         options: PushOptions,
     ) -> Result<u64, Error> {
-        let items = items.into_iter().map(Into::into).collect();
-        match self.execute(Command::Push { queue, items, options }).await? {
+        let items: Vec<Bytes> = items.into_iter().map(Into::into).collect();
+        let (place, answer) = match Kind::of(queue, &items, &options) {
+            Some(kind) => {
+                let Said { place, bytes, .. } = self.order(Request::Push { kind, items }).await?;
+                (place, decode_reply(&bytes).map_err(Error::No)?)
+            }
+            None => self.execute(Command::Push { queue, items, options }).await?,
+        };
+        match (place, answer) {
             (_, Answer::Pushed { first, count: _ }) => Ok(first),
             other => Err(unfitting(other)),
         }

@@ -2,14 +2,11 @@
 
 use crate::driver::REQUEST_BYTES_MAX;
 use crate::error::Error;
+use crate::gather::{HEAD_BYTES, ITEM_HEAD_BYTES};
 use crate::queues::Client;
 use bytes::Bytes;
 use ftq_core::machine::queues::{BATCH_ITEMS_MAX, QueueId};
 use std::fmt;
-
-/// What a request has beside its items, and an item beside its bytes, at most.
-const HEAD_BYTES: usize = 64;
-const ITEM_HEAD_BYTES: usize = 5;
 
 /// A push that was split, and stopped before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! the classic calls, on a real cluster of three.
 
 use super::cluster;
-use ftq_client::{Error, FtQueue, No, Worked};
+use ftq_client::{Decoded, Error, FtQueue, No, Place, RequestKind, Worked};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -94,4 +94,84 @@ fn the_classic_calls_work_with_integers() {
     assert_eq!(queues.q_push(-1, 0), Err(Error::No(No::NoSuchQueue)));
     assert_eq!(queues.q_destroy(queue), Ok(()));
     assert_eq!((queues.q_destroy(queue), queues.q_id(-7)), (Err(Error::No(No::NoSuchQueue)), Ok(-1)));
+}
+
+/// A thousand tasks push an item each at the same time: each is told its own position, and few requests were ordered.
+#[test]
+fn single_pushes_at_the_same_time_go_in_few_requests() {
+    const TASKS: u64 = 1_000;
+    let cluster = cluster(3);
+    let client = cluster.blocking();
+    let queue = client.create("letters").expect("create");
+    let mut positions = smol::block_on(async {
+        let push = |n: u64| {
+            let client = client.client().clone();
+            async move { client.push(queue, [n.to_string()]).await.expect("push") }
+        };
+        let executor = smol::LocalExecutor::new();
+        let tasks: Vec<_> = (0..TASKS).map(|n| executor.spawn(push(n))).collect();
+        executor
+            .run(async {
+                let mut positions = Vec::new();
+                for task in tasks {
+                    positions.push(task.await);
+                }
+                positions
+            })
+            .await
+    });
+    let mut items: Vec<(u64, String)> = Vec::new();
+    while (items.len() as u64) < TASKS {
+        let popped = client.pop_many(queue, TASKS, Duration::ZERO).expect("pop");
+        items.extend(popped.into_iter().map(|(at, item)| (at, String::from_utf8_lossy(&item).into_owned())));
+    }
+    for (n, position) in (0..).zip(&positions) {
+        assert!(items.contains(&(*position, n.to_string())), "item {n} is where its push was told");
+    }
+    positions.sort_unstable();
+    assert_eq!(positions, (1..=TASKS).collect::<Vec<u64>>());
+
+    let (mut next, mut pushes) = (Place { slot: 1, position: 0 }, 0);
+    loop {
+        let page = client.log_page(next).expect("the log");
+        let commands = page.slots.iter().flat_map(|slot| &slot.requests).filter(|it| it.kind == RequestKind::Command);
+        pushes += commands.filter(|request| Decoded::of(request).name() == "push").count();
+        next = page.next;
+        if next.slot > page.applied.0 {
+            break;
+        }
+    }
+    assert!((1..100).contains(&pushes), "{pushes} requests");
+}
+
+/// One of many that can't be done takes none of the others down.
+#[test]
+fn a_push_that_is_refused_is_refused_alone() {
+    let cluster = cluster(3);
+    let client = cluster.blocking();
+    let queue = client.create("letters").expect("create");
+    let large = vec![7u8; (1 << 20) + 1];
+    let ended: Vec<Result<u64, Error>> = smol::block_on(async {
+        let executor = smol::LocalExecutor::new();
+        let push = |n: usize| {
+            let item = if n % 10 == 9 { large.clone() } else { vec![1] };
+            let client = client.client().clone();
+            async move { client.push(queue, [item]).await }
+        };
+        let tasks: Vec<_> = (0..50).map(|n| executor.spawn(push(n))).collect();
+        executor
+            .run(async {
+                let mut ended = Vec::new();
+                for task in tasks {
+                    ended.push(task.await);
+                }
+                ended
+            })
+            .await
+    });
+    for (n, ended) in ended.iter().enumerate() {
+        assert_eq!(ended.is_err(), n % 10 == 9, "{n}: {ended:?}");
+    }
+    assert!(ended.iter().filter_map(|ended| ended.as_ref().err()).all(|error| *error == Error::No(No::ItemTooLarge)));
+    assert_eq!(client.size(queue), Ok(45));
 }

@@ -1,0 +1,349 @@
+//! Single pushes that wait for one another go in one request, without being asked to.
+//!
+//! ```text
+//!            fewer than a few under way ──────────────▶ goes alone, at once
+//!  push ──▶ ┤
+//!            else waits until one of those has ended ─▶ goes with all that have waited for the same
+//! ```
+//! Always: the items of a push stand next to one another, and a push is done whole or not at all, whatever it went
+//! with: a request that is refused because of one of them is sent again push by push. A push with a key stays alone.
+
+use crate::driver::{Answer, REQUEST_BYTES_MAX, Said};
+use crate::error::Error;
+use async_channel::Sender;
+use bytes::Bytes;
+use ftq_core::machine::queues::{
+    self, Answer as Done, BATCH_ITEMS_MAX, Command, PushOptions, QueueId, decode_reply, encode_reply,
+};
+use ftq_core::time::{Span, Time};
+use std::collections::{BTreeMap, VecDeque};
+
+/// So many pushes of a kind are under way before the next ones wait for them: one alone has no answer before the next
+/// comes, and many cost each other more than they gain.
+const UNDER_WAY: usize = 4;
+
+/// What goes in one request, unless a single push is larger.
+const BYTES_MAX: usize = 256 << 10;
+const ITEMS_MAX: usize = 4_096;
+
+/// Whose time runs out so much later waits for the next request: it is not to end with the first one.
+const APART: Span = Span::millis(500);
+
+/// What a request has beside its items, and an item beside its bytes, at most.
+pub(crate) const HEAD_BYTES: usize = 64;
+pub(crate) const ITEM_HEAD_BYTES: usize = 5;
+
+/// Pushes of one kind may go together: to the same queue, with the same options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Kind {
+    queue: QueueId,
+    priority: u8,
+    delay_ms: u64,
+    ttl_ms: Option<u64>,
+}
+
+/// A push, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Push {
+    pub(crate) items: Vec<Bytes>,
+    pub(crate) deadline: Time,
+    pub(crate) answer: Sender<Answer>,
+}
+
+/// Pushes that go in one request.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) kind: Kind,
+    pub(crate) pushes: Vec<Push>,
+}
+
+/// The pushes that wait, and how many requests with pushes are under way.
+#[derive(Debug, Default)]
+pub(crate) struct Gather {
+    kinds: BTreeMap<Kind, Line>,
+    waiting: usize,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    under_way: usize,
+    waiting: VecDeque<Push>,
+}
+
+impl Kind {
+    /// The kind of a push with these options, if it may go with others. It has to be small enough for a request.
+    pub(crate) fn of(queue: QueueId, items: &[Bytes], options: &PushOptions) -> Option<Kind> {
+        let PushOptions { priority, delay_ms, ttl_ms, key } = options;
+        let fits = !items.is_empty() && items.len() <= BATCH_ITEMS_MAX && bytes_of(items) <= REQUEST_BYTES_MAX;
+        let kind = Kind { queue, priority: *priority, delay_ms: *delay_ms, ttl_ms: *ttl_ms };
+        (fits && key.is_none()).then_some(kind)
+    }
+
+    fn options(self) -> PushOptions {
+        PushOptions { priority: self.priority, delay_ms: self.delay_ms, ttl_ms: self.ttl_ms, key: None }
+    }
+}
+
+impl Gather {
+    /// Another push.
+    pub(crate) fn add(&mut self, kind: Kind, push: Push) {
+        self.kinds.entry(kind).or_default().waiting.push_back(push);
+        self.waiting += 1;
+    }
+
+    /// The next ones that may go, together.
+    pub(crate) fn next(&mut self) -> Option<Batch> {
+        let may_go = |line: &Line| line.under_way < UNDER_WAY && !line.waiting.is_empty();
+        let (kind, line) = self.kinds.iter_mut().find(|(_, line)| may_go(line))?;
+        let first = line.waiting.pop_front()?;
+        let (mut bytes, mut items) = (bytes_of(&first.items), first.items.len());
+        let mut pushes = vec![first];
+        while let Some(next) = line.waiting.front() {
+            bytes += bytes_of(&next.items);
+            items += next.items.len();
+            if bytes > BYTES_MAX || items > ITEMS_MAX || next.deadline.since(pushes[0].deadline) > APART {
+                break;
+            }
+            pushes.extend(line.waiting.pop_front());
+        }
+        line.under_way += 1;
+        self.waiting -= pushes.len();
+        Some(Batch { kind: *kind, pushes })
+    }
+
+    /// A request with pushes of this kind has ended.
+    pub(crate) fn ended(&mut self, kind: Kind) {
+        if let Some(line) = self.kinds.get_mut(&kind) {
+            line.under_way -= 1;
+            if line.under_way == 0 && line.waiting.is_empty() {
+                self.kinds.remove(&kind);
+            }
+        }
+    }
+
+    /// Another request with pushes of this kind is under way, which did not wait for its turn.
+    pub(crate) fn goes(&mut self, kind: Kind) {
+        self.kinds.entry(kind).or_default().under_way += 1;
+    }
+
+    /// Those whose time has run out before they went.
+    pub(crate) fn late(&mut self, now: Time) -> Vec<Push> {
+        let mut late = Vec::new();
+        for line in self.kinds.values_mut() {
+            while let Some(push) = line.waiting.pop_front_if(|push| push.deadline <= now) {
+                late.push(push);
+            }
+        }
+        self.waiting -= late.len();
+        late
+    }
+
+    /// When the time of the first one runs out.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.kinds.values().filter_map(|line| line.waiting.front()).map(|push| push.deadline).min()
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+}
+
+impl Batch {
+    /// The one command for all of them.
+    pub(crate) fn command(&self) -> Bytes {
+        let items = self.pushes.iter().flat_map(|push| &push.items).cloned().collect();
+        Command::Push { queue: self.kind.queue, items, options: self.kind.options() }.encode()
+    }
+
+    /// When it is given up: nobody is kept waiting longer than was asked for.
+    pub(crate) fn deadline(&self) -> Time {
+        self.pushes.iter().map(|push| push.deadline).min().unwrap_or(Time(0))
+    }
+
+    /// Tells each how its push ended; gives those back that have to be tried alone.
+    pub(crate) fn end(self, answer: Answer) -> Vec<Batch> {
+        let Batch { kind, pushes } = self;
+        let reply = answer.as_ref().map(|said| decode_reply(&said.bytes)).map_err(|error| *error);
+        match reply {
+            Ok(Err(why)) if pushes.len() > 1 && is_for_one(why) => {
+                return pushes.into_iter().map(|push| Batch { kind, pushes: vec![push] }).collect();
+            }
+            Ok(Ok(Done::Pushed { first, count: _ })) if pushes.len() > 1 => {
+                let place = answer.map(|said| said.place).unwrap_or_default();
+                let mut next = first;
+                for push in pushes {
+                    let count = push.items.len() as u64;
+                    let mut bytes = Vec::new();
+                    encode_reply(&Ok(Done::Pushed { first: next, count }), &mut bytes);
+                    next += count;
+                    tell(&push, Ok(Said { place, bytes: bytes.into(), is_alone: true }));
+                }
+            }
+            // To one alone it is said as it was said, and so is what is the same for all.
+            Ok(_) | Err(_) => {
+                for push in pushes {
+                    tell(
+                        &push,
+                        match &answer {
+                            Ok(Said { place, bytes, is_alone }) => {
+                                Ok(Said { place: *place, bytes: bytes.clone(), is_alone: *is_alone })
+                            }
+                            Err(error) => Err(*error),
+                        },
+                    );
+                }
+            }
+        }
+        Vec::new()
+    }
+}
+
+/// Whether some of the pushes alone may go through where all together did not.
+fn is_for_one(why: queues::Error) -> bool {
+    matches!(
+        why,
+        queues::Error::QueueFull
+            | queues::Error::MemoryLimit
+            | queues::Error::ItemTooLarge
+            | queues::Error::RequestTooLarge
+            | queues::Error::BadCount
+    )
+}
+
+/// What items take in a request, at most.
+pub(crate) fn bytes_of(items: &[Bytes]) -> usize {
+    HEAD_BYTES + items.iter().map(|item| item.len() + ITEM_HEAD_BYTES).sum::<usize>()
+}
+
+fn tell(push: &Push, answer: Answer) {
+    // Who asked may have gone.
+    let _ = push.answer.try_send(answer);
+}
+
+/// A push that did not go in time was not done.
+pub(crate) fn unsent(push: &Push, error: Error) {
+    tell(push, Err(error));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_channel::Receiver;
+    use ftq_core::machine::Place;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn kind(queue: u64) -> Kind {
+        Kind::of(QueueId(queue), &[Bytes::from_static(b"x")], &PushOptions::default()).expect("a push like any")
+    }
+
+    fn push(n: usize, bytes: usize, deadline: u64) -> (Push, Receiver<Answer>) {
+        let (answer, answered) = async_channel::bounded(1);
+        let items = vec![Bytes::from(vec![b'x'; bytes]); n];
+        (Push { items, deadline: Time(deadline), answer }, answered)
+    }
+
+    fn said(reply: &queues::Reply) -> Answer {
+        let mut bytes = Vec::new();
+        encode_reply(reply, &mut bytes);
+        Ok(Said { place: Place { slot: 9, position: 1 }, bytes: bytes.into(), is_alone: true })
+    }
+
+    fn told(answered: &Receiver<Answer>) -> Result<Done, Error> {
+        let Said { bytes, .. } = answered.try_recv().expect("it is told")?;
+        decode_reply(&bytes).map_err(Error::No)
+    }
+
+    /// Adds pushes of two items each, and lets go what may go after each, as the driver does.
+    fn added(gather: &mut Gather, pushes: usize) -> (Vec<Batch>, Vec<Receiver<Answer>>) {
+        let (mut batches, mut answered) = (Vec::new(), Vec::new());
+        for _ in 0..pushes {
+            let (push, told) = push(2, 10, SECOND);
+            gather.add(kind(1), push);
+            batches.extend(gather.next());
+            answered.push(told);
+        }
+        (batches, answered)
+    }
+
+    #[test]
+    fn a_few_go_alone_and_the_rest_together() {
+        let mut gather = Gather::default();
+        let (mut requests, answered) = added(&mut gather, 100);
+        assert_eq!((requests.len(), gather.waiting()), (UNDER_WAY, 100 - UNDER_WAY));
+        let (other, _kept) = push(1, 10, SECOND);
+        gather.add(kind(2), other);
+        assert_eq!(gather.next().map(|batch| batch.kind), Some(kind(2)), "another queue does not wait");
+        let (mut first, mut sent) = (1, 0);
+        while let Some(batch) = requests.pop() {
+            sent += 1;
+            let count = batch.pushes.iter().map(|push| push.items.len() as u64).sum();
+            gather.ended(batch.kind);
+            assert!(batch.end(said(&Ok(Done::Pushed { first, count }))).is_empty());
+            first += count;
+            requests.extend(gather.next());
+        }
+        assert_eq!((sent, gather.waiting()), (UNDER_WAY + 1, 0));
+        let mut firsts: Vec<u64> = answered
+            .iter()
+            .map(|answered| match told(answered) {
+                Ok(Done::Pushed { first, count: 2 }) => first,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        firsts.sort_unstable();
+        assert_eq!(firsts, (0..100).map(|n| 1 + 2 * n).collect::<Vec<u64>>(), "each has its own positions");
+        assert_eq!(gather.kinds.len(), 1, "only the other queue has something under way");
+    }
+
+    /// One that is too large for the queue does not take the others down; what holds for all is said to all.
+    #[test]
+    fn a_request_that_is_refused_for_one_is_tried_push_by_push() {
+        for (why, is_split) in [(queues::Error::QueueFull, true), (queues::Error::NoSuchQueue, false)] {
+            let mut gather = Gather::default();
+            let (alone, answered) = added(&mut gather, UNDER_WAY + 3);
+            gather.ended(kind(1));
+            let together = gather.next().expect("three that have waited");
+            let again = together.end(said(&Err(why)));
+            assert_eq!(again.len(), if is_split { 3 } else { 0 });
+            assert!(again.into_iter().all(|one| one.end(said(&Err(why))).is_empty()), "one alone is told");
+            assert!(answered[UNDER_WAY..].iter().all(|answered| told(answered) == Err(Error::No(why))));
+            drop(alone);
+        }
+        let mut gather = Gather::default();
+        let (mut alone, answered) = added(&mut gather, 1);
+        assert!(alone.remove(0).end(Err(Error::Unknown)).is_empty());
+        assert_eq!(told(&answered[0]), Err(Error::Unknown));
+    }
+
+    #[test]
+    fn a_request_has_its_bounds_and_nobody_ends_much_before_its_time() {
+        let mut gather = Gather::default();
+        let (_alone, _answers) = added(&mut gather, UNDER_WAY);
+        let mut kept = Vec::new();
+        for (bytes, deadline) in
+            [(BYTES_MAX / 2, SECOND), (BYTES_MAX / 4, SECOND), (BYTES_MAX / 2, SECOND), (1, 2 * SECOND)]
+        {
+            let (push, answered) = push(1, bytes, deadline);
+            kept.push(answered);
+            gather.add(kind(1), push);
+        }
+        assert_eq!(gather.deadline(), Some(Time(SECOND)));
+        let mut next = || {
+            gather.ended(kind(1));
+            gather.next().map(|batch| (batch.pushes.len(), batch.deadline().0 / SECOND))
+        };
+        assert_eq!([next(), next(), next(), next()], [Some((2, 1)), Some((1, 1)), Some((1, 2)), None]);
+        let (late, answered) = push(1, 1, SECOND);
+        let (_alone, _answers) = added(&mut gather, UNDER_WAY);
+        gather.add(kind(1), late);
+        assert!(gather.late(Time(SECOND - 1)).is_empty());
+        gather.late(Time(SECOND)).iter().for_each(|push| unsent(push, Error::NoQuorum));
+        assert_eq!(told(&answered), Err(Error::NoQuorum));
+        let keyed =
+            PushOptions { key: Some(queues::Label::parse(b"once").expect("a label")), ..PushOptions::default() };
+        assert_eq!(Kind::of(QueueId(1), &[Bytes::new()], &keyed), None, "its answer may be that of another one");
+        assert_eq!(Kind::of(QueueId(1), &[], &PushOptions::default()), None);
+    }
+}
