@@ -1,5 +1,6 @@
 //! The cluster as a whole: how its replicas are, who belongs to it, and whether all have the same state.
 
+mod doctor;
 mod findings;
 mod look;
 
@@ -8,9 +9,10 @@ use crate::arguments::MemberCommand;
 use crate::failure::Failure;
 use crate::shown::{self, Kept, Row};
 use crate::words::Output;
+pub(super) use doctor::doctor;
 use findings::{Findings, Health};
 use ftq_client::{ChangeOutcome, ClusterChange, Unfit};
-use look::{Look, Seen};
+use look::Look;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -192,25 +194,4 @@ pub(super) fn verify(asked: &Asked) -> Result<(), Failure> {
         look::pause(pause);
         waited += pause;
     }
-}
-
-pub(super) fn doctor(asked: &Asked) -> Result<(), Failure> {
-    let look = Look::around(&asked.options);
-    let quorum = asked.client.summary();
-    let findings = Findings::of(&look, quorum.as_ref().err());
-    let summary = quorum.ok().map(|(slot, it)| {
-        json!({ "slot": slot, "queues": it.queues, "sequences": it.sequences, "items": it.items, "rules": it.rules,
-            "memory_bytes": it.memory_bytes, "memory_bytes_max": it.memory_bytes_max })
-    });
-    let key = asked.options.key.as_ref().map(|key| json!({ "name": key.name, "role": key.role.to_string() }));
-    let servers: Vec<Value> = look.servers.iter().map(Seen::json).collect();
-    Output::Json.done(vec![
-        ("ftqctl", json!(env!("CARGO_PKG_VERSION"))),
-        ("system", json!(std::env::consts::OS)),
-        ("key", json!(key)),
-        ("timeout_ms", json!(u64::try_from(asked.options.timeout.as_millis()).unwrap_or(u64::MAX))),
-        ("summary", json!(summary)),
-        ("findings", findings.json()),
-        ("servers", json!(servers)),
-    ])
 }

@@ -139,8 +139,9 @@ impl Findings {
         }
         for peer in best.peers.iter().filter(|peer| there.contains(peer.member)) {
             let behind = best.committed.0.saturating_sub(peer.end.0);
-            if behind > BEHIND {
-                let what = format!("member {} is {behind} slots behind", peer.member);
+            if behind > BEHIND || peer.lags_ms.is_some() {
+                let since = peer.lags_ms.map_or(String::new(), |ms| format!(", and lags since {} s", ms / 1_000));
+                let what = format!("member {} is {behind} slots behind{since}", peer.member);
                 self.add(Health::Degraded, what, "its network or its disk is slower than the others'");
             }
         }
@@ -162,7 +163,50 @@ fn margin(there: MemberSet, voters: MemberSet) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::look::Seen;
     use super::*;
+    use ftq_client::{MemberId, Peer};
+
+    /// How member 1 of three sees the others, of whom 3 is so many slots behind, and lags for so long.
+    fn seen(behind: u64, lags_ms: Option<u64>) -> Vec<String> {
+        let member = |n| MemberId::new(n).expect("a member");
+        let all: MemberSet = [1, 2, 3].into_iter().map(member).collect();
+        let peer = |n, end, lags_ms| {
+            let member = member(n);
+            let end = ftq_client::Slot(end);
+            Peer { member, silent_ms: Some(5), view: 1, end, committed: end, whole: true, disk_ms: 0, lags_ms }
+        };
+        let end = ftq_client::Slot(50_000);
+        let status = Status {
+            me: member(1),
+            state: State::Serves,
+            view: (1, Some(member(1))),
+            members: all,
+            ring: all,
+            configuration: 1,
+            voters: all,
+            heard: all,
+            end,
+            committed: end,
+            applied: end,
+            disk_ms: 0,
+            digest: ftq_client::Digest(1),
+            peers: vec![peer(2, 50_000, None), peer(3, 50_000 - behind, lags_ms)],
+        };
+        let server = "127.0.0.1:7410".parse().expect("an address");
+        Findings::of(&Look { servers: vec![Seen { server, status: Ok(status) }] }, None).lines().collect()
+    }
+
+    #[test]
+    fn who_lags_is_named_with_since_when() {
+        let remedy = "its network or its disk is slower than the others'";
+        assert!(seen(500, None).is_empty());
+        assert_eq!(
+            seen(500, Some(70_500)),
+            [format!("degraded: member 3 is 500 slots behind, and lags since 70 s: {remedy}")]
+        );
+        assert_eq!(seen(20_000, None), [format!("degraded: member 3 is 20000 slots behind: {remedy}")]);
+    }
 
     #[test]
     fn the_margin_is_what_a_majority_can_spare() {
