@@ -2,10 +2,12 @@
 //! their application, and what happens to the replica.
 
 use super::histogram::{Histogram, SIZES, TIMES};
+use bytes::Bytes;
 use ftq_core::machine::queues::{Command, Question};
-use ftq_core::replica::Event;
+use ftq_core::replica::{Event, Inquiry};
 use ftq_core::session::message::{ClientMessage, Refusal, RequestName, ServerMessage};
 use ftq_core::time::Time;
+use ftq_net::client::HostQuestion;
 use std::collections::{BTreeMap, VecDeque};
 
 /// So many requests are followed to their answers at once. More are counted and not measured.
@@ -73,7 +75,7 @@ impl Meter {
             ClientMessage::Call { session, number, command, .. } => {
                 (RequestName::Call(*session, *number), Command::name_of(command))
             }
-            ClientMessage::Read { nonce, question, .. } => (RequestName::Read(*nonce), Question::name_of(question)),
+            ClientMessage::Read { nonce, question, .. } => (RequestName::Read(*nonce), question_name(question)),
         };
         if self.followed.contains_key(&name) {
             return;
@@ -167,6 +169,21 @@ fn reason(refusal: Refusal) -> &'static str {
     }
 }
 
+/// What a question is called, whoever is to answer it: the process, the replica or the machine.
+fn question_name(question: &Bytes) -> &'static str {
+    match (HostQuestion::read(question), Inquiry::read(question)) {
+        (Some(HostQuestion::Keys { .. }), _) => "keys",
+        (Some(HostQuestion::Settings), _) => "settings",
+        (None, Some(Ok(Inquiry::Status))) => "status",
+        (None, Some(Ok(Inquiry::Change { .. }))) => "change",
+        (None, Some(Ok(Inquiry::Views))) => "views",
+        (None, Some(Ok(Inquiry::Log(_)))) => "log",
+        (None, Some(Ok(Inquiry::Snapshot))) => "snapshot",
+        (None, Some(Ok(Inquiry::TakeSnapshot))) => "take_snapshot",
+        (None, Some(Err(_)) | None) => Question::name_of(question),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,5 +213,14 @@ mod tests {
             meter.asked(Time(session), &close(session));
         }
         assert!(meter.followed.len() <= FOLLOWED_MAX && meter.ages.len() <= FOLLOWED_MAX);
+    }
+
+    /// A monitor that asks for the status again and again was counted as one that makes no sense.
+    #[test]
+    fn every_question_is_counted_by_its_name() {
+        let size = Question::Size { queue: ftq_core::machine::queues::QueueId(1) };
+        let named =
+            [Inquiry::Status.encode(), HostQuestion::Settings.encode(), size.encode(), Bytes::from_static(b"x")];
+        assert_eq!(named.each_ref().map(question_name), ["status", "settings", "size", "malformed"]);
     }
 }

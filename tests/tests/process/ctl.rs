@@ -71,6 +71,41 @@ fn queues_are_made_shown_changed_and_ended() {
     told.says("list", "QUEUE  LABEL  READY  LEASED  DELAYED  PAUSED  OLDEST-MS\n");
 }
 
+/// What the other tests ask for as a table only, or as JSON only, is there as the other too.
+#[test]
+fn every_command_has_both_outputs() {
+    let told = Told::new();
+    told.says("create jobs", "1\n");
+    told.says("push jobs a b c d", "");
+    assert_eq!(told.json("pause jobs"), json!({ "queue": 1, "paused": true }));
+    told.says("resume jobs", "");
+    let taken = told.json("take jobs --count 2");
+    let receipts = [0, 1].map(|at| taken["items"][at]["receipt"].as_str().expect("a receipt").to_owned());
+    assert_eq!(told.json(&format!("touch jobs {}", receipts[0])), json!({ "queue": 1, "items": 1 }));
+    assert_eq!(told.json(&format!("ack jobs {}", receipts[0])), json!({ "queue": 1, "items": 1 }));
+    told.says(&format!("nack jobs {}", receipts[1]), "");
+    told.says("purge jobs", "3\n");
+    assert_eq!(told.json("work jobs --until-empty -- true"), json!({ "done": 0, "sent_back": 0 }));
+    told.says("create dead", "2\n");
+    told.says("set jobs --dead dead --deliveries 1", "");
+    told.says("push jobs bad", "");
+    told.says("work jobs --until-empty -- false", "");
+    assert_eq!(told.json("dead list jobs")["items"][0]["item"], "bad");
+    told.says("dead retry jobs", "1\n");
+    assert_eq!(told.json("destroy dead"), json!({ "queue": 2, "items": 0 }));
+    let begins = |line: &str, head: &str| {
+        let output = told.ctl(line);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && text.starts_with(head) && text.lines().count() == 4, "{line}: {text}");
+    };
+    begins("members", "MEMBER  VOTES  IN-VIEW  TURNS  HEARD  SILENT-MS  BEHIND  DISK-MS\n");
+    begins("verify", "MEMBER  SLOT  DIGEST\n");
+    begins("snapshot take", "SERVER ");
+    // The configuration that `member` made is what JSON says; nothing is to be said in a table.
+    assert_eq!(told.json("member remove 3"), json!({ "configuration": 2 }));
+    told.fails("member remove 3", 1, "nothing was changed: it is no member");
+}
+
 #[test]
 fn work_is_taken_done_sent_back_and_found_among_the_dead() {
     let told = Told::new();

@@ -98,11 +98,7 @@ pub(super) fn change(asked: &Asked, command: &MemberCommand) -> Result<(), Failu
             "the replica that answered takes part in no view that orders, and did nothing: name others with --server"
                 .to_owned(),
         )),
-        // Another one may have been asked before it.
-        ChangeOutcome::Unfit(why) => Err(Failure::No(format!(
-            "the replica that answered did not do it: {}; `ftqctl members` shows what holds",
-            unfit(why)
-        ))),
+        ChangeOutcome::Unfit(why) => Err(Failure::No(format!("nothing was changed: {}", unfit(why)))),
         ChangeOutcome::Overtaken => Err(Failure::No(
             "another change came first, and this one was not done: look at `ftqctl members`".to_owned(),
         )),
