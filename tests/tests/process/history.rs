@@ -150,6 +150,31 @@ fn a_snapshot_is_taken_when_it_is_asked_for_and_shown() {
     told.says_in_time("verify");
 }
 
+/// Members that have the same snapshot give up the log below it; whoever asks for that is told where it begins.
+#[test]
+fn a_log_that_is_not_kept_any_more_begins_later() {
+    let mut cluster = Cluster::configured(program(), 3, "log-keep = \"0\"");
+    cluster.start_all();
+    let told = Told { cluster };
+    let client = told.cluster.blocking();
+    let queue = client.create("letters").expect("create");
+    for _ in 0..12 {
+        client.push(queue, [vec![b'x'; 1 << 20]]).expect("push");
+    }
+    until(
+        || told.json("snapshot take"),
+        |taken| (1..3).all(|at| taken["snapshots"][at]["slot"] == taken["snapshots"][0]["slot"]),
+    );
+    // They compare what they have when more has come.
+    client.push(queue, ["a"]).expect("push");
+    let output = until(|| told.ctl("log --from 1"), |output| !output.stderr.is_empty());
+    let remark = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(remark.starts_with("ftqctl: slots below ") && remark.ends_with(" are not kept any more\n"), "{remark}");
+    assert_eq!(output.status.code(), Some(0), "{remark}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.lines().last().is_some_and(|line| line.ends_with("push @1 of 1, 1 bytes")), "{text}");
+}
+
 #[test]
 fn what_shows_all_that_clients_do_is_for_operators() {
     let mut cluster = Cluster::configured(program(), 3, "client-plain = \"off\"");
