@@ -89,6 +89,11 @@ impl Group {
         self.archived
     }
 
+    /// Whether it sees a reason for another view.
+    pub fn wants_view(&self) -> bool {
+        self.wants_since.is_some()
+    }
+
     /// The slot of the newest snapshot that is durable here; 0 while there is none.
     pub fn durable_snapshot(&self) -> Slot {
         self.offered

@@ -153,6 +153,9 @@ impl<M: Machine> Replica<M> {
             self.group.tick(now, &Ears(&self.link));
             let ends = self.group.acquaintances(now).map(|(member, _, heartbeat)| (member, heartbeat.end));
             self.paces.look(now, self.group.log().committed(), ends);
+            if self.group.is_active() && !self.group.wants_view() {
+                self.chronicle.calm();
+            }
             self.group_at = Time::NEVER;
         }
         self.group_at = self.group_at.min(self.group.deadline(now));

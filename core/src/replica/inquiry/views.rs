@@ -159,6 +159,11 @@ impl Chronicle {
         }
     }
 
+    /// There is no reason for another view any more: who was missed is heard again.
+    pub(in crate::replica) fn calm(&mut self) {
+        self.stir = None;
+    }
+
     /// What it remembers.
     pub(super) fn views(&self, now: Time, me: MemberId) -> Views {
         let millis = |from: Time, to: Time| to.since(from).0 / 1_000;
@@ -289,6 +294,21 @@ mod tests {
         assert_eq!((second.cause, second.took_ms, second.lasted_ms), (cause, Some(30), None));
         assert_eq!((second.from, second.ago_ms, second.proposer), (Slot(42), 2_980, Some(m(2))));
         assert_eq!(Views::decode(views.encode()), Ok(views));
+    }
+
+    /// A reason that has gone is none of the next view, which another member asks for much later.
+    #[test]
+    fn a_reason_that_has_gone_is_forgotten() {
+        let mut chronicle = Chronicle::new(Time(0));
+        let missing = MemberSet::of(m(1));
+        chronicle.note(Time(SECOND), &installed(1, 0));
+        chronicle.note(Time(2 * SECOND), &Event::Suspects { missing, cause: Cause::Missing(missing) });
+        chronicle.calm();
+        chronicle.note(Time(9 * SECOND), &Event::Left { view: ballot(1) });
+        chronicle.note(Time(9 * SECOND + 10_000), &installed(2, 5));
+        chronicle.note(Time(9 * SECOND + 20_000), &Event::Opened { view: ballot(2) });
+        let views = chronicle.views(Time(10 * SECOND), m(1)).views;
+        assert_eq!((views[1].cause, views[1].took_ms), (Cause::Unknown, Some(20)));
     }
 
     #[test]
