@@ -130,8 +130,8 @@ impl Gather {
     pub(crate) fn late(&mut self, now: Time) -> Vec<Push> {
         let mut late = Vec::new();
         for line in self.kinds.values_mut() {
-            while let Some(push) = line.waiting.pop_front_if(|push| push.deadline <= now) {
-                late.push(push);
+            while line.waiting.front().is_some_and(|push| push.deadline <= now) {
+                late.extend(line.waiting.pop_front());
             }
         }
         self.waiting -= late.len();

@@ -76,7 +76,9 @@ fn server(shared: &Arc<Mutex<Shared>>, says: &[Says]) -> SocketAddr {
                         }
                     }
                 }
-                other => panic!("{other:?}"),
+                other @ (Inquiry::Views | Inquiry::Log(_) | Inquiry::Snapshot | Inquiry::TakeSnapshot) => {
+                    panic!("{other:?}")
+                }
             };
             if let Some(answer) = answer {
                 socket.send_to(&encode_answer(&answer), from).expect("sent");

@@ -33,7 +33,10 @@ pub(super) fn print(asked: &Asked, it: &Log) -> Result<(), Failure> {
         Some(slot) => reader.first(Place { slot: slot.max(1), position: 0 }, it.count.unwrap_or(usize::MAX))?,
         None => reader.newest(applied, it.count.unwrap_or(NEWEST))?,
     };
-    while it.follow {
+    if !it.follow {
+        return Ok(());
+    }
+    loop {
         let page = reader.page(next)?;
         for entry in reader.chosen(&page) {
             entry.print(asked.out)?;
@@ -43,7 +46,6 @@ pub(super) fn print(asked: &Asked, it: &Log) -> Result<(), Failure> {
         }
         next = page.next;
     }
-    Ok(())
 }
 
 /// Reads the log of a cluster, and chooses what is to be shown.

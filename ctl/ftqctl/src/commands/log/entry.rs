@@ -92,7 +92,7 @@ impl<'a> Entry<'a> {
     fn fields(&self) -> Row {
         let LogSlot { slot, view, clock_ms, digest, configuration, .. } = self.slot;
         let request = self.request.as_ref().map(|(request, _)| request);
-        let is_command = |request: &&&LogRequest| request.kind == RequestKind::Command;
+        let is_command = |request: &&LogRequest| request.kind == RequestKind::Command;
         let mut row = vec![
             ("slot", json!(slot.0)),
             ("position", json!(request.map(|it| it.position))),
@@ -103,7 +103,7 @@ impl<'a> Entry<'a> {
             ("origin", json!(request.map(|it| it.origin.number()))),
             ("session", json!(request.and_then(|it| it.session).map(|session| session.0))),
             ("number", json!(request.and_then(|it| it.number))),
-            ("bytes", json!(request.filter(|it| is_command(&it)).map(|it| it.bytes))),
+            ("bytes", json!(request.filter(|it| is_command(it)).map(|it| it.bytes))),
         ];
         if let Some(command) = self.command() {
             row.extend(of_command(command));
