@@ -2,11 +2,13 @@
 
 mod configurations;
 mod ctl;
+mod failing;
 mod hostile;
 mod keys;
 mod kills;
 mod library;
 mod operations;
+mod playground;
 mod python;
 mod reload;
 mod restarts;
