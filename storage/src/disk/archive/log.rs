@@ -245,6 +245,11 @@ impl Key {
         key
     }
 
+    /// Whether the value before this one holds nothing but slots below `below`.
+    pub(super) fn is_behind_all_below(self, below: Slot) -> bool {
+        (self.slot, self.part) <= (below, 0)
+    }
+
     pub(super) fn parse(key: &[u8]) -> Result<Key, Trouble> {
         let mut r = Reader::new(Bytes::copy_from_slice(key.get(1..).unwrap_or_default()));
         let mut read = || Ok(Key { slot: Slot(u64::from_be_bytes(r.array()?)), part: u32::from_be_bytes(r.array()?) });

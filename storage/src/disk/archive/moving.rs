@@ -8,7 +8,7 @@
 //! Always: the present database holds everything until the fresh one is synced and named the current one, so
 //! a crash at any moment finds one that is whole. Nobody waits for a move; it goes on in small steps.
 
-use super::log::{PREFIX, first_key};
+use super::log::{Key, PREFIX, end_key};
 use super::values::{Values, checked};
 use super::{Archive, Step, Trouble};
 use ftq_core::ids::Slot;
@@ -101,11 +101,12 @@ impl Archive {
 
     /// Whether a value is of the log, and the newest snapshot covers all that it can hold.
     fn is_covered(&self, key: &[u8]) -> Result<bool, Trouble> {
-        let covered = self.snapshot.as_ref().map_or(Slot(0), |kept| kept.head.slot);
-        let behind = self
-            .values
-            .db
-            .range::<&[u8], _>((Bound::Excluded(key), Bound::Excluded(&first_key(covered.next().next())[..])));
-        Ok(key.first() == Some(&PREFIX) && behind.keys().next().transpose()?.is_some())
+        if key.first() != Some(&PREFIX) {
+            return Ok(false);
+        }
+        let above = self.snapshot.as_ref().map_or(Slot(0), |kept| kept.head.slot).next();
+        let behind = self.values.db.range::<&[u8], _>((Bound::Excluded(key), Bound::Excluded(&end_key()[..])));
+        let Some(next) = behind.keys().next().transpose()? else { return Ok(false) };
+        Ok(Key::parse(&next)?.is_behind_all_below(above))
     }
 }

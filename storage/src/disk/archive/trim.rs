@@ -37,7 +37,7 @@ impl Archive {
         self.trim.is_due = values.len() > KEYS_PER_STEP;
         for pair in values.windows(2) {
             let (next, _) = extent_of(&pair[1]);
-            let is_needed = Key::parse(&pair[1].0)?.slot > below;
+            let is_needed = !Key::parse(&pair[1].0)?.is_behind_all_below(below);
             if is_needed || self.log.to.saturating_sub(next) < self.bounds.log_keep_bytes {
                 self.trim.is_due = false;
                 break;

@@ -10,8 +10,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// The largest value: sixteen of them, a leaf of sled's tree, stay below a quarter of a segment.
-pub(super) const VALUE_BYTES_MAX: usize = 48 << 10;
+/// The largest value. Sixteen of them, a leaf of sled's tree, stay far below a quarter of a segment; and each of the 256
+/// shards of sled's cache keeps at least one leaf, however large it is.
+pub(super) const VALUE_BYTES_MAX: usize = 16 << 10;
 
 /// What stands in front of each value's bytes.
 pub(super) const CHECKSUM_BYTES: u64 = 8;
@@ -27,7 +28,11 @@ const SPREAD: usize = 3;
 
 /// Each change, however small, makes sled write so much besides: about every tenth a leaf of sixteen values is
 /// written again, which may be large ones.
-const LEAF_SHARE_BYTES: usize = 96 << 10;
+const LEAF_SHARE_BYTES: usize = 32 << 10;
+
+/// A new value is looked at so many times. A shard of sled's cache forgets nothing before its leaves were visited 64
+/// times, and a log that only grows visits a leaf a few times: several in each shard would stay for that reason alone.
+const LOOKS: usize = 3;
 
 /// One database.
 pub(super) struct Values {
@@ -58,6 +63,9 @@ impl Values {
         assert!(value.len() <= VALUE_BYTES_MAX, "large things are written in parts");
         let bytes = value.len();
         self.db.insert(key, value)?;
+        for _ in 0..LOOKS {
+            self.db.get(key)?;
+        }
         self.spend(SPREAD * bytes + LEAF_SHARE_BYTES)
     }
 
