@@ -157,7 +157,7 @@ impl<M: Machine> Replica<M> {
         if self.stopped {
             None
         } else {
-            [link, group, clients, retirement, replay].into_iter().flatten().min_by_key(|(at, _)| *at)
+            [replay, link, group, clients, retirement].into_iter().flatten().min_by_key(|(at, _)| *at)
         }
     }
 
