@@ -119,7 +119,7 @@ impl Service {
                 Err(if hangs { Ending::Hung(self.config.data_dir) } else { ending })
             }
             End::AtOnce => {
-                log::warn!("told to stop again: stops at once");
+                log::warn!("told to stop at once");
                 Ok(Parting::AtOnce(self.store))
             }
             End::None | End::Asked | End::Retired => {
