@@ -110,6 +110,18 @@ counts! {
     Readmitted = "members re-admitted",
     /// Members that were rebuilt.
     Rebuilt = "members rebuilt",
+    /// Members that were told to stop, and have.
+    Retired = "members retired",
+    /// Those of them without whom the others had gone on by then.
+    HandedOver = "members that handed over",
+    /// Disks that were nearly full.
+    FullDisk = "disks nearly full",
+    /// Requests that were refused since too few disks had room.
+    RefusedForRoom = "requests refused for want of room",
+    /// Runs that may lose more stores than a cluster survives.
+    Beyond = "runs beyond the fault budget",
+    /// Such runs that ended without a quorum of stores that have forgotten nothing.
+    QuorumLost = "runs that lost their quorum",
     /// Changes of the cluster that were ordered.
     ChangeOrdered = "changes ordered",
     /// Members added.

@@ -5,7 +5,6 @@
 
 use crate::clients::Load;
 use crate::network::Behaviour;
-use crate::trace::Trace;
 use crate::world::Setup;
 use ftq_core::chance::Chance;
 use ftq_core::replica::Order;
@@ -67,9 +66,13 @@ pub enum Fault {
     PutBack,
     /// The cluster changes.
     ClusterChange,
+    /// A member is told to stop, hands over, and is started again.
+    Retire,
+    /// A disk is nearly full for a while.
+    FullDisk,
 }
 
-const ALL: [Fault; 26] = [
+const ALL: [Fault; 28] = [
     Fault::OneWayCut,
     Fault::Halves,
     Fault::Isolated,
@@ -96,6 +99,8 @@ const ALL: [Fault; 26] = [
     Fault::Rot,
     Fault::PutBack,
     Fault::ClusterChange,
+    Fault::Retire,
+    Fault::FullDisk,
 ];
 
 /// How much later than it wants a replica is called when time has passed: nearly as late as it would be missed.
@@ -114,6 +119,38 @@ pub struct Mix {
     pub lasts: Span,
 }
 
+/// What a seed is drawn for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// A few seconds of its own mix of everything; now and then with more stores lost than a cluster survives.
+    Mix,
+    /// The same, and always with more stores lost.
+    Beyond,
+    /// Five members, all kinds of faults for so many minutes, and a change of the cluster in each.
+    Long {
+        /// How many minutes of virtual time.
+        minutes: u64,
+    },
+}
+
+impl Profile {
+    /// The options of the command that runs it.
+    pub(crate) fn options(self) -> String {
+        match self {
+            Profile::Mix => String::new(),
+            Profile::Beyond => String::from(" --beyond"),
+            Profile::Long { minutes } => format!(" --minutes {minutes}"),
+        }
+    }
+}
+
+/// One seed in so many loses more stores than a cluster survives.
+const BEYOND_EVERY: u64 = 16;
+
+/// How many members a long run begins with, and how many replicas more there are.
+const LONG_MEMBERS: usize = 5;
+const LONG_SPARES: usize = 2;
+
 /// All of what one seed does.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -128,8 +165,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What `seed` does.
-    pub fn draw(seed: u64) -> Plan {
+    /// What `seed` does in this profile.
+    pub fn of(profile: Profile, seed: u64) -> Plan {
+        match profile {
+            Profile::Mix => Plan::draw(seed),
+            Profile::Beyond => Plan::draw(seed).beyond(),
+            Profile::Long { minutes } => Plan::long(seed, minutes),
+        }
+    }
+
+    /// A few seconds of anything.
+    fn draw(seed: u64) -> Plan {
         let mut chance = Chance::new(seed ^ 0x5eed_0fa1_1fa1);
         let c = &mut chance;
         let members = [1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7][index(c, 12)];
@@ -152,12 +198,42 @@ impl Plan {
             log_keep: [10, 100, 1_000][index(c, 3)],
             mix: Some(Plan::mix(c)),
             upgrade: seed % 8 == 3,
-            trace: Trace::Off,
+            ..Setup::cluster(members)
         };
         let loads = (0..clients).map(|_| Load::draw(c)).collect();
         let starts_apart = [Span::ZERO, Span::millis(100), Span::secs(2)][index(c, 3)];
         let trouble = Span::millis(2_000 + c.below(6_000));
-        Plan { setup, loads, starts_apart, trouble }
+        let plan = Plan { setup, loads, starts_apart, trouble };
+        if seed % BEYOND_EVERY == 7 { plan.beyond() } else { plan }
+    }
+
+    /// The same, but more stores are lost than a cluster survives.
+    fn beyond(mut self) -> Plan {
+        if let Some(mix) = &mut self.setup.mix {
+            mix.kinds.extend([Fault::NewDisk, Fault::Rot]);
+        }
+        self.setup.beyond = true;
+        self
+    }
+
+    /// Five members and everything that may happen to them, for so many minutes.
+    fn long(seed: u64, minutes: u64) -> Plan {
+        let mut plan = Plan::draw(seed);
+        let mut chance = Chance::new(seed ^ 0x10_5e_ed);
+        let mix = Mix {
+            kinds: ALL.into_iter().filter(|kind| *kind != Fault::ClusterChange).collect(),
+            every: [Span::millis(700), Span::secs(2), Span::secs(6)][index(&mut chance, 3)],
+            lasts: [Span::millis(100), Span::millis(400), Span::millis(1_500)][index(&mut chance, 3)],
+            from: Time(600_000),
+        };
+        let (members, spares, clients) = (LONG_MEMBERS, LONG_SPARES, 3);
+        // What is said all the time is not to hide what follows from the faults.
+        let think = [Span::millis(20), Span::millis(200), Span::secs(1)][index(&mut chance, 3)];
+        plan.loads = (0..clients).map(|_| Load { think, padding: 0, ..Load::draw(&mut chance) }).collect();
+        plan.trouble = Span::secs(minutes * 60);
+        plan.setup = Setup { members, spares, clients, mix: Some(mix), upgrade: false, beyond: false, ..plan.setup };
+        plan.setup.changes = true;
+        plan
     }
 
     /// The same cluster without any trouble.

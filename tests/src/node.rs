@@ -86,8 +86,11 @@ pub struct Node {
     /// What order it is told, if not the cluster's; and whether it has said that most others were told another.
     pub(crate) order: Option<Order>,
     pub(crate) is_disordered: bool,
-    /// How it has retired, if that ended its last run.
+    /// How it has retired, if that ended its last run; and how long after that it is started again, if it is.
     pub(crate) retired: Option<Succession>,
+    pub(crate) back_after: Option<Span>,
+    /// Its disk is nearly full.
+    pub(crate) is_full: bool,
     /// It has said that its store is older than what others have heard.
     pub(crate) is_older: bool,
     /// A copy of its disk that somebody may put back.
@@ -161,6 +164,8 @@ impl Node {
             order: None,
             is_disordered: false,
             retired: None,
+            back_after: None,
+            is_full: false,
             is_older: false,
             copy: None,
             armed: None,

@@ -4,12 +4,15 @@
 use crate::checkers::history::End;
 use crate::checkers::{Invariant, Violation};
 use crate::counts::{Count, Counts};
-use crate::faults::Plan;
+use crate::faults::{Plan, Profile};
 use crate::trace::Trace;
 use crate::world::World;
 use ftq_core::time::Span;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
+
+/// Whoever has lost its quorum does nothing for so long.
+const NOTHING: Span = Span::secs(5);
 
 /// After the trouble, everything is answered and all agree within this.
 const CALM_MAX: Span = Span::secs(10);
@@ -41,9 +44,9 @@ pub struct Verdict {
 }
 
 /// Runs a seed, and takes a panic for a verdict.
-pub fn run(seed: u64, trace: Trace) -> Verdict {
+pub fn run(profile: Profile, seed: u64, trace: Trace) -> Verdict {
     PANIC.with_borrow_mut(String::clear);
-    panic::catch_unwind(AssertUnwindSafe(|| run_plan(seed, trace))).unwrap_or_else(|_| {
+    panic::catch_unwind(AssertUnwindSafe(|| run_plan(profile, seed, trace))).unwrap_or_else(|_| {
         let what = PANIC.with_borrow(Clone::clone);
         let violation = Violation { invariant: Invariant::NoPanic, what, at: ftq_core::time::Time(0) };
         Verdict { seed, counts: Counts::default(), violation: Some(violation), text: String::new() }
@@ -60,8 +63,8 @@ pub fn catch_panics() {
     panic::set_hook(Box::new(|info| PANIC.with_borrow_mut(|text| *text = info.to_string().replace('\n', " "))));
 }
 
-fn run_plan(seed: u64, trace: Trace) -> Verdict {
-    let plan = Plan::draw(seed);
+fn run_plan(profile: Profile, seed: u64, trace: Trace) -> Verdict {
+    let plan = Plan::of(profile, seed);
     let mut verdict = run_trouble(seed, &plan, trace.clone());
     if verdict.violation.is_none() {
         let tail = run_tail(seed, &plan, trace);
@@ -81,9 +84,12 @@ fn run_trouble(seed: u64, plan: &Plan, trace: Trace) -> Verdict {
     if plan.setup.tick_late > Span::ZERO {
         world.count(Count::TickLate);
     }
+    if plan.setup.beyond {
+        world.count(Count::Beyond);
+    }
     world.trouble(plan);
     if world.violation().is_none() {
-        world.calm();
+        world.calm_after(plan);
     }
     world.verdict(seed)
 }
@@ -106,10 +112,23 @@ impl World {
         self.pass(plan.trouble);
     }
 
+    /// Nothing goes wrong any more. Where that leaves a quorum, all goes on; else nothing wrong is served.
+    fn calm_after(&mut self, plan: &Plan) {
+        if plan.setup.beyond && !self.has_quorum() {
+            self.count(Count::QuorumLost);
+            self.end_faults();
+            self.pass(NOTHING);
+        } else {
+            self.calm();
+        }
+    }
+
     /// Nothing goes wrong any more: what is outstanding is answered, a last call of each client too, and
     /// all agree.
     fn calm(&mut self) {
         self.end_faults();
+        // Who has room again has said so before the last calls.
+        self.pass(LOOK_EVERY.times(2));
         for client in 0..self.clients() {
             self.stop_load(client);
         }

@@ -236,7 +236,7 @@ impl Group {
 
     /// A part of the adopted log.
     pub(super) fn on_tail(&mut self, now: Time, from: MemberId, ballot: Ballot, slots: Vec<SlotRecord>) {
-        let Some(joining) = &mut self.joining else { return };
+        let Some(joining) = &mut self.joining else { return self.on_whole_slots(now, ballot, slots) };
         if joining.install.view.ballot != ballot || joining.source != from || joining.job.is_some() {
             return;
         }

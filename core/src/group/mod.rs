@@ -43,6 +43,7 @@ mod suspicion;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod whole_slots;
 
 pub(crate) use heartbeat::Room;
 pub use interface::{Delivery, Mesh, Options, Output};
@@ -129,6 +130,8 @@ pub struct Group {
     progress_at: Time,
     /// Whose broadcast was asked for at once, for the sake of this slot.
     hastened: (Slot, MemberSet),
+    /// When the sequencer of a slot may be asked for all of it again.
+    asks_whole_at: Time,
 
     to_append: Vec<SlotRecord>,
     durable: Slot,
@@ -213,6 +216,7 @@ impl Group {
             awaited_at: MemberSet::EMPTY,
             progress_at: now,
             hastened: (Slot(0), MemberSet::EMPTY),
+            asks_whole_at: now,
             to_append: Vec::new(),
             durable: log.end(),
             generation: Generation(0),
@@ -334,6 +338,7 @@ impl Group {
         self.consider_change(now);
         self.step_change(now);
         self.step_joining(now);
+        self.step_whole_slots(now);
         self.step_catch_up(now);
         self.step_reads(now);
         self.step_retirement(now);

@@ -50,12 +50,15 @@ struct Queue {
     origin: MemberId,
     next: u64,
     bodies: VecDeque<Bytes>,
+    /// The number of the last one that the origin itself has sent here: those below `next` may be still to come
+    /// that a slot of its sequencer has brought (RULES L11).
+    sent: u64,
 }
 
 impl Ordering {
     /// A view in which nothing has been said yet.
     pub fn new(view: View) -> Ordering {
-        let queue = |origin| Queue { origin, next: 1, bodies: VecDeque::new() };
+        let queue = |origin| Queue { origin, next: 1, bodies: VecDeque::new(), sent: 0 };
         Ordering {
             installed: MemberSet::EMPTY,
             queues: view.members.iter().map(|p| queue(p.member)).collect(),
@@ -68,8 +71,11 @@ impl Ordering {
     /// The next request of `origin` is here; gives its number.
     pub fn body(&mut self, origin: MemberId, body: Bytes) -> Result<u64, Misfit> {
         let queue = self.queues.iter_mut().find(|q| q.origin == origin).ok_or(Misfit("body from outside the view"))?;
-        queue.bodies.push_back(body);
-        Ok(queue.next + queue.bodies.len() as u64 - 1)
+        queue.sent += 1;
+        if queue.sent >= queue.next {
+            queue.bodies.push_back(body);
+        }
+        Ok(queue.sent)
     }
 
     /// `from` says what slot `sequence.slot` holds.
@@ -124,6 +130,32 @@ impl Ordering {
             return Some(Err(Misfit("slot with other content than its sequencer has")));
         }
         Some(Ok(record))
+    }
+
+    /// Whether `record`, as its sequencer has it, is the slot behind `log` for which bodies are lacking here. If so,
+    /// its requests are ordered here from now on, and their bodies are not waited for (RULES L11).
+    pub fn take_whole(&mut self, log: &Log, record: &SlotRecord) -> bool {
+        let slot = log.end().next();
+        let Some(sequence) = self.pending.get(&slot) else { return false };
+        let digest = content::chain(log.end_digest(), slot, self.view.ballot, record.clock, &record.content);
+        let is_said = (record.slot, record.view, record.clock) == (slot, self.view.ballot, sequence.clock)
+            && record.digest == digest
+            && sequence.digest == digest
+            && record.clock >= log.end_clock();
+        let Ok(requests) = content::requests(&record.content) else { return false };
+        let named = requests.ranges().map(|range| (range.origin, range.from, range.count));
+        let next = |origin| self.queues.iter().find(|q| q.origin == origin).map_or(0, |q| q.next);
+        if !is_said || !named.eq(sequence.takes.iter().map(|(origin, n)| (*origin, next(*origin), *n))) {
+            return false;
+        }
+        let Some(sequence) = self.pending.remove(&slot) else { return false };
+        for (origin, n) in sequence.takes {
+            let Some(queue) = self.queues.iter_mut().find(|q| q.origin == origin) else { continue };
+            let held = queue.bodies.len().min(usize::try_from(n).unwrap_or(usize::MAX));
+            queue.bodies.drain(..held);
+            queue.next += n;
+        }
+        true
     }
 
     /// Orders everything that is held and not ordered, up to the limits of a slot.

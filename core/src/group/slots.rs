@@ -266,7 +266,7 @@ impl Group {
         self.append(now, record);
     }
 
-    fn append(&mut self, now: Time, record: SlotRecord) {
+    pub(super) fn append(&mut self, now: Time, record: SlotRecord) {
         self.clock.follow(now, record.clock);
         self.event(Event::Appended { view: record.view, slot: record.slot, digest: record.digest });
         if let Some(sequencer) = self.view().sequencer(record.slot) {

@@ -98,6 +98,12 @@ impl Timing {
         self.failure
     }
 
+    /// For so long a slot waits for a body before its sequencer is asked for the slot: to say a lost body again takes
+    /// less, and a dead origin is missed later.
+    pub fn body(&self) -> Span {
+        self.failure.part(3)
+    }
+
     /// How often a ballot or its outcome is said again while it is not answered.
     pub fn repeat_ballot(&self) -> Span {
         self.repeat.times(2)

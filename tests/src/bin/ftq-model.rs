@@ -23,6 +23,9 @@ struct Arguments {
     /// power cuts (1 if nothing is said)
     #[argh(option, default = "1")]
     power_cuts: u8,
+    /// disks that are lost (0 if nothing is said)
+    #[argh(option, default = "0")]
+    new_disks: u8,
     /// times that somebody is cut off (2 if nothing is said)
     #[argh(option, default = "2")]
     cuts: u8,
@@ -33,8 +36,8 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments: Arguments = argh::from_env();
-    let Arguments { states, broad, requests, steps, power_cuts, cuts, copies } = arguments;
-    let model = Cluster { budget: Budget { requests, steps, power_cuts, cuts, copies } };
+    let Arguments { states, broad, requests, steps, power_cuts, new_disks, cuts, copies } = arguments;
+    let model = Cluster { budget: Budget { requests, steps, power_cuts, new_disks, cuts, copies } };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let builder = model.checker().threads(threads).target_state_count(states);
     let mut out = std::io::stdout();

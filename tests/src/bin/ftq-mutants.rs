@@ -2,7 +2,8 @@
 //!
 //! Each patch in `tests/mutants` says in its head which invariants may catch it (`Caught-by: a, b`). It is
 //! applied to a copy of the sources, the simulator is built from that, and seeds are run until one of the
-//! named invariants breaks.
+//! named invariants breaks. A patch whose head has a line `Model: …` is for the model check instead, which is
+//! run with these arguments.
 
 use argh::FromArgs;
 use std::io::{Error, Result};
@@ -13,7 +14,7 @@ use std::{fs, str};
 /// How many seeds run between two looks at what they said.
 const PORTION: u64 = 100;
 
-/// Breaks the protocol on purpose and sees that the simulator notices.
+/// Breaks the protocol on purpose and sees that the simulator, or the model check, notices.
 #[derive(FromArgs)]
 struct Arguments {
     /// only see whether every patch applies and names its invariants
@@ -32,12 +33,14 @@ struct Mutant {
     name: String,
     patch: PathBuf,
     caught_by: Vec<String>,
+    /// What the model check is told, if that is to notice it.
+    model: Option<Vec<String>>,
 }
 
 /// What became of a mutant.
 enum Fate {
-    /// An invariant that was named for it broke, in this seed.
-    Caught(String, u64),
+    /// An invariant that was named for it broke, here.
+    Caught(String, String),
     /// Only invariants that were not named for it broke.
     CaughtOtherwise(String),
     /// Nobody noticed.
@@ -87,7 +90,9 @@ fn mutants(root: &Path) -> Result<Vec<Mutant>> {
         let text = fs::read_to_string(&patch)?;
         let named = text.lines().find_map(|line| line.strip_prefix("Caught-by: ")).unwrap_or_default();
         let caught_by = named.split(',').map(|name| name.trim().to_string()).filter(|name| !name.is_empty()).collect();
-        mutants.push(Mutant { name, patch, caught_by });
+        let model = text.lines().find_map(|line| line.strip_prefix("Model:"));
+        let model = model.map(|line| line.split_whitespace().map(String::from).collect());
+        mutants.push(Mutant { name, patch, caught_by, model });
     }
     mutants.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(mutants)
@@ -105,7 +110,7 @@ fn apply(tree: &Path, patch: &Path, only_check: bool) -> Result<bool> {
     Ok(git.arg(patch).status()?.success())
 }
 
-/// Builds the simulator with the mutant in it and runs seeds until somebody notices.
+/// Builds what is to notice the mutant, with the mutant in it, and runs that until it does.
 fn try_out(root: &Path, mutant: &Mutant, seeds: u64) -> Result<Fate> {
     let place = root.join("target/mutants");
     let tree = place.join("tree");
@@ -113,29 +118,53 @@ fn try_out(root: &Path, mutant: &Mutant, seeds: u64) -> Result<Fate> {
     if !apply(&tree, &mutant.patch, false)? {
         return Err(Error::other(format!("{} does not apply", mutant.name)));
     }
+    let binary = if mutant.model.is_some() { "ftq-model" } else { "ftq-sim" };
     let build = Command::new("cargo")
         .current_dir(&tree)
-        .args(["build", "--quiet", "--locked", "-p", "ftq-tests", "--bin", "ftq-sim"])
+        .args(["build", "--quiet", "--locked", "-p", "ftq-tests", "--bin", binary])
         .env("CARGO_TARGET_DIR", place.join("build"))
         .env("RUSTFLAGS", "-Awarnings")
         .status()?;
     if !build.success() {
         return Err(Error::other(format!("{} does not build", mutant.name)));
     }
+    let binary = place.join("build/debug").join(binary);
+    match &mutant.model {
+        Some(arguments) => model(&binary, mutant, arguments),
+        None => simulate(&binary, mutant, seeds),
+    }
+}
+
+/// Runs seeds until one of the named invariants breaks.
+fn simulate(binary: &Path, mutant: &Mutant, seeds: u64) -> Result<Fate> {
     let mut otherwise = None;
     for portion in 0..seeds.div_ceil(PORTION) {
         let from = portion * PORTION + 1;
-        let output = Command::new(place.join("build/debug/ftq-sim"))
-            .args(["--from", &from.to_string(), "--seeds", &PORTION.to_string()])
-            .output()?;
+        let output =
+            Command::new(binary).args(["--from", &from.to_string(), "--seeds", &PORTION.to_string()]).output()?;
         for (seed, invariant) in str::from_utf8(&output.stdout).unwrap_or_default().lines().filter_map(broken) {
             if mutant.caught_by.contains(&invariant) {
-                return Ok(Fate::Caught(invariant, seed));
+                return Ok(Fate::Caught(invariant, format!("in seed {seed}")));
             }
             otherwise = Some(invariant);
         }
     }
     Ok(otherwise.map_or(Fate::Survived, Fate::CaughtOtherwise))
+}
+
+/// Runs the model check, and sees whether one of the named invariants breaks.
+fn model(binary: &Path, mutant: &Mutant, arguments: &[String]) -> Result<Fate> {
+    let output = Command::new(binary).args(arguments).output()?;
+    let said = str::from_utf8(&output.stdout).unwrap_or_default();
+    let Some((invariant, _)) = said.lines().find_map(|line| line.strip_prefix("broken: ")?.split_once(": ")) else {
+        return Ok(Fate::Survived);
+    };
+    let states = said.lines().find(|line| line.contains("distinct states")).unwrap_or_default();
+    Ok(if mutant.caught_by.iter().any(|name| name == invariant) {
+        Fate::Caught(invariant.to_owned(), format!("of the model, {states}"))
+    } else {
+        Fate::CaughtOtherwise(invariant.to_owned())
+    })
 }
 
 /// The seed and the invariant of a line `seed 7: same-content at …`.
@@ -146,7 +175,7 @@ fn broken(line: &str) -> Option<(u64, String)> {
 
 fn describe(fate: &Fate) -> String {
     match fate {
-        Fate::Caught(invariant, seed) => format!("caught by {invariant} in seed {seed}"),
+        Fate::Caught(invariant, place) => format!("caught by {invariant} {place}"),
         Fate::CaughtOtherwise(invariant) => format!("caught only by {invariant}, which is not named for it"),
         Fate::Survived => String::from("survived"),
     }

@@ -66,9 +66,11 @@ impl Member {
         }
     }
 
-    /// A disk with nothing on it.
-    pub(super) fn blank(index: usize) -> Opened {
-        Opened { store: StoreId([id(index).number(); 16]), ..Opened::default() }
+    /// A disk with nothing on it: its first one, or one of those that came after it.
+    pub(super) fn blank(index: usize, after: u8) -> Opened {
+        let mut store = [id(index).number(); 16];
+        store[0] += after << 4;
+        Opened { store: StoreId(store), ..Opened::default() }
     }
 
     /// Whether the first job that is on the way is one of those that nobody waits for.

@@ -5,7 +5,8 @@
 //!   notes     prepare, promise, install             any of them, in any order, lost, late or twice
 //!   marks     what each says that it has durable    the newest at any time, one of the former view late
 //!   disks     a list, and the jobs on the way       a step makes the first one durable
-//!   faults    a member alone, a power cut           a few
+//!   faults    a member alone, a power cut,          a few
+//!             a new disk
 //! ```
 //!
 //! Nothing of the protocol is written again here: the states are those of [`Group`](ftq_core::group::Group).
@@ -17,6 +18,7 @@
 mod member;
 mod step;
 
+use crate::checkers::Invariant;
 use crate::checkers::durability::Durability;
 use ftq_core::ids::{Ballot, Digest, MemberId, MemberSet};
 use ftq_core::time::{Span, Time};
@@ -46,6 +48,8 @@ pub struct Budget {
     pub steps: u8,
     /// Power cuts, each with a restart.
     pub power_cuts: u8,
+    /// Disks that are lost, each with a restart on a new one.
+    pub new_disks: u8,
     /// Times that somebody is cut off from the others.
     pub cuts: u8,
     /// Notes that come twice.
@@ -54,7 +58,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { requests: 2, steps: 3, power_cuts: 1, cuts: 2, copies: 1 }
+        Budget { requests: 2, steps: 3, power_cuts: 1, new_disks: 0, cuts: 2, copies: 1 }
     }
 }
 
@@ -108,7 +112,7 @@ struct Past {
     views: u8,
     highest: Ballot,
     cut: u64,
-    broken: Option<String>,
+    broken: Option<(Invariant, String)>,
     fingerprint: u128,
 }
 
@@ -129,6 +133,8 @@ pub enum Action {
     Sync(usize),
     /// A member loses its power, and starts again.
     PowerCut(usize),
+    /// A member loses its disk, and starts again with a new one.
+    NewDisk(usize),
     /// A member hears nobody and is not heard.
     CutOff(usize),
     /// All hear each other again.
@@ -191,12 +197,19 @@ impl Model for Cluster {
     type State = State;
     type Action = Action;
 
-    /// A view of all three; and one of them cut off with a slot that nobody else has, while the others miss it.
+    /// A view of all three; one of them cut off with a slot that nobody else has, while the others miss it; and,
+    /// where disks are lost, one that lacks what the other two have committed.
     fn init_states(&self) -> Vec<State> {
         let fresh = State::formed(self.budget);
         let mut parted = fresh.clone();
         parted.part_with_a_tail();
-        vec![fresh, parted]
+        let mut states = vec![fresh.clone(), parted];
+        if self.budget.new_disks > 0 {
+            let mut behind = fresh;
+            behind.fall_behind();
+            states.push(behind);
+        }
+        states
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -210,7 +223,7 @@ impl Model for Cluster {
     }
 
     fn properties(&self) -> Vec<Property<Cluster>> {
-        vec![
+        let mut properties = vec![
             Property::always("nothing is lost, and nothing is told that is not so", |_, state: &State| {
                 state.past.broken.is_none()
             }),
@@ -220,14 +233,20 @@ impl Model for Cluster {
             Property::sometimes("a request is applied and a view installed", |_, state: &State| {
                 state.past.views >= 1 && state.past.applied.len() >= 2
             }),
-        ]
+        ];
+        if self.budget.new_disks > 0 {
+            properties.push(Property::sometimes("a disk is lost and a view installed", |model: &Cluster, state| {
+                state.left.new_disks < model.budget.new_disks && state.past.views >= 1
+            }));
+        }
+        properties
     }
 }
 
 impl State {
     /// What did not hold, if anything.
-    pub fn broken(&self) -> Option<&str> {
-        self.past.broken.as_deref()
+    pub fn broken(&self) -> Option<&(Invariant, String)> {
+        self.past.broken.as_ref()
     }
 }
 
@@ -238,8 +257,8 @@ pub fn verdict(checker: &impl Checker<Cluster>) -> Result<(), String> {
             (Expectation::Sometimes, Some(_)) | (Expectation::Always | Expectation::Eventually, None) => {}
             (Expectation::Sometimes, None) => return Err(format!("never reached: {}", property.name)),
             (Expectation::Always | Expectation::Eventually, Some(path)) => {
-                let what = path.last_state().broken().unwrap_or_default().to_owned();
-                return Err(format!("{}: {what}, by {:?}", property.name, path.into_actions()));
+                let (invariant, what) = path.last_state().broken().expect("nothing else is demanded always").clone();
+                return Err(format!("broken: {}: {what}, by {:?}", invariant.name(), path.into_actions()));
             }
         }
     }

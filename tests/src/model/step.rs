@@ -2,13 +2,14 @@
 
 use super::member::{Done, Ears, Member};
 use super::{Action, Budget, Known, MEMBERS, Note, Past, STEP, State, id};
+use crate::checkers::Invariant;
 use bytes::Bytes;
 use ftq_core::group::message::Message;
 use ftq_core::group::own::Token;
 use ftq_core::group::{Group, Output};
 use ftq_core::ids::{MemberId, Slot};
 use ftq_core::replica::Event;
-use ftq_core::store::SlotRecord;
+use ftq_core::store::{Opened, SlotRecord};
 use ftq_core::time::Time;
 use ftq_core::wire::Writer;
 use ftq_storage::memory::Fact;
@@ -26,14 +27,14 @@ impl State {
     /// All three are in one view that has ordered its seal.
     pub(super) fn formed(budget: Budget) -> State {
         let now = Time(1_000_000);
-        let member = |index| Known::new(Member::start(now, index, 1, Member::blank(index)));
+        let member = |index| Known::new(Member::start(now, index, 1, Member::blank(index, 0)));
         let mut state = State {
             now,
             members: [member(0), member(1), member(2)],
             streams: BTreeMap::new(),
             notes: BTreeSet::new(),
             alone: None,
-            left: Budget { requests: 0, steps: 0, power_cuts: 0, cuts: 0, copies: 0 },
+            left: Budget { requests: 0, steps: 0, power_cuts: 0, new_disks: 0, cuts: 0, copies: 0 },
             past: Past::new().known(),
         };
         let is_formed = |state: &State| {
@@ -58,13 +59,34 @@ impl State {
     pub(super) fn part_with_a_tail(&mut self) {
         let group = &self.members[0].member.group;
         let turn = group.view().sequencer(group.log().end().next()).expect("a view has a ring");
-        let index = usize::from(turn.number()) - 1;
+        let index = place(turn);
         self.happen(Action::Submit(index));
         self.happen(Action::CutOff(index));
         while !self.members[index].member.jobs.is_empty() {
             self.happen(Action::Sync(index));
         }
         assert_eq!(self.members[index].member.log().count(), 2, "the seal and the request");
+    }
+
+    /// Whose turn it is orders a request, and one other has it too: it is committed, and the third hears nothing.
+    pub(super) fn fall_behind(&mut self) {
+        let group = &self.members[0].member.group;
+        let turn = group.view().sequencer(group.log().end().next()).expect("a view has a ring");
+        let index = place(turn);
+        let (other, last) = ((index + 1) % MEMBERS, (index + 2) % MEMBERS);
+        self.happen(Action::CutOff(last));
+        self.happen(Action::Submit(index));
+        while self.next_of_stream(index, other).is_some() {
+            self.happen(Action::Stream(index, other));
+        }
+        for member in [index, other] {
+            while !self.members[member].member.jobs.is_empty() {
+                self.happen(Action::Sync(member));
+            }
+        }
+        self.happen(Action::Mark(other, index));
+        assert_eq!(self.past.applied.len(), 2, "the seal and the request");
+        assert_eq!(self.members[last].member.log().count(), 1, "the seal alone");
     }
 
     /// Everything that is on the way comes.
@@ -93,6 +115,7 @@ impl State {
         let left = self.left;
         actions.extend(self.notes.iter().enumerate().filter(|_| left.copies > 0).map(|(at, _)| Action::Again(at)));
         actions.extend(all.clone().filter(|_| left.power_cuts > 0).map(Action::PowerCut));
+        actions.extend(all.clone().filter(|_| left.new_disks > 0).map(Action::NewDisk));
         actions.extend(all.clone().filter(|_| left.cuts > 0 && self.alone.is_none()).map(Action::CutOff));
         actions.extend(self.alone.map(|_| Action::Mend));
         actions.extend((left.steps > 0).then_some(Action::Pass));
@@ -143,7 +166,12 @@ impl State {
             Action::Sync(index) => self.sync(index),
             Action::PowerCut(index) => {
                 self.left.power_cuts -= 1;
-                self.power_cut(index);
+                let disk = self.members[index].member.disk.clone();
+                self.restart(index, disk);
+            }
+            Action::NewDisk(index) => {
+                self.left.new_disks -= 1;
+                self.restart(index, Member::blank(index, self.left.new_disks + 1));
             }
             Action::CutOff(index) => {
                 self.left.cuts -= 1;
@@ -203,8 +231,8 @@ impl State {
         let past = Arc::make_mut(&mut self.past);
         for SlotRecord { slot, digest, .. } in slots {
             let fact = Fact { view, slot, digest };
-            if let Err((invariant, what)) = past.durability.durable(id(index), store, fact) {
-                past.broken.get_or_insert(format!("{}: {what}", invariant.name()));
+            if let Err(broken) = past.durability.durable(id(index), store, fact) {
+                past.broken.get_or_insert(broken);
             }
         }
         if let Some(report) = report {
@@ -221,9 +249,9 @@ impl State {
         }
     }
 
-    fn power_cut(&mut self, index: usize) {
+    /// What was not on the disk is gone, and a new run begins on this one.
+    fn restart(&mut self, index: usize, disk: Opened) {
         let former = &self.members[index].member;
-        let disk = former.disk.clone();
         let run = former.boot.0[0] + 1;
         for to in former.others.iter() {
             self.notes.insert(last_mark(index, to, former));
@@ -347,7 +375,7 @@ impl State {
             past.cut += cut;
         }
         if let Event::Stopped { why } = event {
-            self.breaks(format!("member {} stopped: {why}", id(index)));
+            self.breaks(Invariant::Stopped, format!("member {} stopped: {why}", id(index)));
         }
     }
 
@@ -356,11 +384,15 @@ impl State {
         let place = usize::try_from(record.slot.0 - 1).expect("a short log");
         let committed = self.past.durability.commit(record.slot).map(|commit| commit.digest);
         if committed != Some(record.digest) {
-            self.breaks(format!("member {} applied slot {}, committed is {committed:?}", id(index), record.slot));
+            let what = format!("member {} applied slot {}, committed is {committed:?}", id(index), record.slot);
+            self.breaks(Invariant::DurableQuorum, what);
         }
         match self.past.applied.get(place) {
             Some(before) if *before == record.digest => {}
-            Some(_) => self.breaks(format!("member {} applied another slot {}", id(index), record.slot)),
+            Some(_) => {
+                let what = format!("member {} applied another slot {}", id(index), record.slot);
+                self.breaks(Invariant::SameContent, what);
+            }
             None => Arc::make_mut(&mut self.past).applied.push(record.digest),
         }
     }
@@ -370,16 +402,24 @@ impl State {
         let Member { group, disk, .. } = &self.members[index].member;
         let end = self.members[index].member.log().last().map_or(Slot(0), |record| record.slot);
         let view = disk.view.ballot;
-        let marks = !group.is_active() || (view == group.view().ballot && end >= group.durable());
-        let promises = disk.promise >= group.promised();
+        let is_honest = !group.is_active() || (view == group.view().ballot && end >= group.durable());
+        let (promised, mark) = (group.promised(), group.durable());
+        let keeps_promise = disk.promise >= promised;
         let lost = self.past.durability.commit(end.next()).filter(|commit| commit.view < view);
-        if !marks || !promises || lost.is_some() {
-            self.breaks(format!("member {}: marks {marks}, promises {promises}, lost {lost:?}", id(index)));
+        if !is_honest {
+            self.breaks(Invariant::MarkHonest, format!("member {} announces {mark}, its disk has {end}", id(index)));
+        }
+        if !keeps_promise {
+            self.breaks(Invariant::PromiseKept, format!("member {} has not kept {promised:?}", id(index)));
+        }
+        if let Some(commit) = lost {
+            let what = format!("member {} installed {view:?} up to {end}, without {commit:?}", id(index));
+            self.breaks(Invariant::CommittedKept, what);
         }
     }
 
-    fn breaks(&mut self, what: String) {
-        Arc::make_mut(&mut self.past).broken.get_or_insert(what);
+    fn breaks(&mut self, invariant: Invariant, what: String) {
+        Arc::make_mut(&mut self.past).broken.get_or_insert((invariant, what));
     }
 
     fn hear_each_other(&self, a: usize, b: usize) -> bool {

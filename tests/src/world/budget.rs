@@ -3,6 +3,9 @@
 //!
 //! A store that was put back can be told from a whole one only by who has heard more of it. So it is put
 //! back only when all the others have written that down.
+//!
+//! A run beyond the budget loses any number of stores that know themselves that they have lost something: it
+//! serves less and less, and in the end nothing, but never anything wrong.
 
 use super::World;
 use crate::counts::Count;
@@ -20,7 +23,7 @@ impl World {
         let what = name(&mishap);
         disk.befall(mishap, &mut self.chance);
         let is_behind = disk.condition() == Condition::Whole && disk.ordinal() < whole.ordinal();
-        if is_behind && !self.is_told_by_all(node, &disk) {
+        if is_behind && !(self.is_told_by_all(node, &disk) && self.is_budget_kept(node)) {
             return;
         }
         self.say(Who::Member(member.number()), "mishap", format_args!("{what}"));
@@ -59,11 +62,36 @@ impl World {
         self.checks.promised[node] = ftq_core::ids::Ballot::default();
     }
 
-    /// Whether a member may forget something and leave the budget as it should be.
+    /// Whether a member may forget something.
     pub(super) fn may_forget(&self, node: usize) -> bool {
+        // A store that does not know that it is older is told by others, and they must not forget that.
+        let witnesses_needed = || self.nodes.iter().any(|node| node.is_behind);
+        self.is_budget_kept(node) || (self.beyond && self.is_founded() && !witnesses_needed())
+    }
+
+    /// The first view needs all members, with stores that never belonged to a cluster (RULES S12).
+    fn is_founded(&self) -> bool {
+        !self.configuration().is_founding()
+    }
+
+    /// Whether a member may lose all it has: some other one has a store that was in use. Replicas that are all new
+    /// are a new cluster, and nobody can tell that they should be another one.
+    pub(super) fn may_be_blank(&self, node: usize) -> bool {
+        let is_used = |other: &usize| *other != node && !self.nodes[*other].durable().log_view().is_none();
+        self.founding.iter().map(|member| usize::from(member.number()) - 1).any(|other| is_used(&other))
+    }
+
+    /// Whether those who have forgotten nothing are a quorum of every configuration that may be in force.
+    pub(crate) fn has_quorum(&self) -> bool {
+        let possible = || self.checks.durability.electorates().possible();
+        possible().all(|next| self.is_within_budget(next, MemberSet::EMPTY))
+            && self.under_way().all(|next| self.is_within_budget(&next, MemberSet::EMPTY))
+    }
+
+    /// Whether a member may forget something and leave the budget as it should be.
+    pub(super) fn is_budget_kept(&self, node: usize) -> bool {
         let gone = MemberSet::of(self.nodes[node].member);
-        // The first view needs all members, with stores that never belonged to a cluster (RULES S12).
-        let is_founded = !self.configuration().is_founding();
+        let is_founded = self.is_founded();
         let possible = || self.checks.durability.electorates().possible();
         is_founded
             && possible().all(|next| self.is_within_budget(next, gone))

@@ -7,7 +7,7 @@ use crate::faults::{Fault, index};
 use crate::network::{Behaviour, Endpoint};
 use crate::node::{Blow, Moment};
 use crate::trace::Who;
-use ftq_core::replica::{Event, Output};
+use ftq_core::replica::{Event, Output, Succession};
 use ftq_core::store::Job;
 use ftq_core::time::{Span, Time};
 use ftq_storage::memory::{Faults, Mishap};
@@ -168,7 +168,7 @@ impl World {
                 self.drift_clock(id, drift);
             }
             Fault::NewDisk => {
-                if self.may_forget(node) {
+                if self.may_forget(node) && self.may_be_blank(node) {
                     self.power_cut(id);
                     self.replace_disk(node);
                     self.restart_at(node, until);
@@ -184,6 +184,29 @@ impl World {
             }
             Fault::PutBack => self.put_back_by_chance(node, until),
             Fault::ClusterChange => self.change_by_chance(),
+            Fault::Retire => {
+                if self.nodes[node].is_up() {
+                    self.nodes[node].back_after = Some(lasts);
+                    self.retire(id);
+                }
+            }
+            Fault::FullDisk => {
+                self.counts.one(Count::FullDisk);
+                self.fill_disk(id, true);
+                self.nodes[node].disk_troubles += 1;
+                let trouble = self.nodes[node].disk_troubles;
+                self.queue.push(until, Happening::DiskHeals { node, trouble });
+            }
+        }
+    }
+
+    /// A member that was told to stop has ended.
+    pub(super) fn retired_by(&mut self, node: usize, succession: Succession) {
+        self.counts.one(Count::Retired);
+        self.counts.add(Count::HandedOver, u64::from(succession == Succession::HandedOver));
+        self.crash(self.nodes[node].member.number());
+        if let Some(span) = self.nodes[node].back_after.take() {
+            self.restart_at(node, self.now + span);
         }
     }
 
@@ -205,7 +228,7 @@ impl World {
         if !usable {
             return self.copy_disk(id);
         }
-        if !self.may_forget(node) {
+        if !self.is_budget_kept(node) {
             return;
         }
         self.power_cut(id);

@@ -1,7 +1,9 @@
 //! The cluster changes: replicas that join, leave, take another's place, get a new disk.
 
+use super::queue::Happening;
 use super::script::index;
 use super::{World, member};
+use crate::checkers::Invariant;
 use crate::counts::Count;
 use crate::node::Node;
 use crate::trace::Who;
@@ -10,12 +12,16 @@ use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::machine::Machine;
 use ftq_core::machine::queues::Rules;
 use ftq_core::replica::{ChangeId, ChangeOutcome, Input};
-use ftq_core::time::Span;
+use ftq_core::time::{Span, Time};
 use ftq_storage::memory::Mishap;
 
 /// After so long with a disk everyone knows a replica by its new store: a change that names the old one may
 /// leave a view that nobody can complete.
 const DISK_KNOWN: Span = Span::secs(1);
+
+/// In each span of this the cluster changes, where that is wanted; it is tried again after a while.
+const RESHAPED: Span = Span::secs(60);
+const RESHAPE_AGAIN: Span = Span::secs(3);
 
 /// How long a change may take.
 const CHANGE_WITHIN: Span = Span::secs(5);
@@ -140,6 +146,31 @@ impl World {
         if self.is_within_budget(&next, MemberSet::EMPTY) {
             self.order_change(at.number(), change);
         }
+    }
+
+    /// Sees to it that the cluster changes in each minute, whatever the faults.
+    pub(super) fn reshape(&mut self) {
+        if self.mix.is_none() {
+            return;
+        }
+        let made = [Count::Added, Count::Removed, Count::Replaced].map(|count| self.counts.of(count));
+        let made: u64 = made.iter().sum();
+        let (minutes, before) = self.reshaped;
+        let end = Time(RESHAPED.0 * (minutes + 1));
+        let again = self.now + RESHAPE_AGAIN;
+        let at = if self.now >= end {
+            if made == before {
+                self.fail(Invariant::Progress, format!("no change of the cluster was made in minute {minutes}"));
+            }
+            self.reshaped = (minutes + 1, made);
+            again
+        } else if made > before {
+            end
+        } else {
+            self.change_by_chance();
+            again.min(end)
+        };
+        self.queue.push(at, Happening::Reshape);
     }
 
     /// A replica that is in no cluster starts, with a new disk, and knows some member.

@@ -75,6 +75,10 @@ pub struct World {
     members_max: usize,
     /// Whether builds that know newer rules are installed by and by.
     upgrade: bool,
+    /// Whether more stores may be lost than a cluster survives.
+    beyond: bool,
+    /// In how many minutes the cluster has changed, and how many changes had been made by then.
+    reshaped: (u64, u64),
 }
 
 /// All checkers.
@@ -156,6 +160,7 @@ impl World {
                 }
             }
             Happening::Chaos => self.chaos(),
+            Happening::Reshape => self.reshape(),
         }
     }
 
@@ -249,8 +254,8 @@ impl World {
         self.observe_marks(node);
         if stopped {
             self.exit(node);
-        } else if self.nodes[node].retired.is_some() {
-            self.crash(self.nodes[node].member.number());
+        } else if let Some(succession) = self.nodes[node].retired {
+            self.retired_by(node, succession);
         }
     }
 
@@ -345,6 +350,9 @@ impl World {
         }
         if let Some(opened) = self.nodes[node].start(self.now, options, boot, seed) {
             self.observe_start(node, boot, &opened);
+            if self.nodes[node].is_full {
+                self.fill_disk(member.number(), true);
+            }
             self.step(node);
         }
     }

@@ -9,7 +9,7 @@ use crate::node::Node;
 use crate::trace::Who;
 use ftq_core::ids::BootId;
 use ftq_core::replica::Event;
-use ftq_core::session::message::ServerMessage;
+use ftq_core::session::message::{Refusal, ServerMessage};
 use ftq_core::store::{Job, Opened, SlotRecord};
 
 impl World {
@@ -205,6 +205,9 @@ impl World {
         let member = self.nodes[node].member;
         let checked = self.checks.witness.replied(member, message);
         self.check(checked);
+        if let ServerMessage::Refused { refusal: Refusal::DiskFull, .. } = message {
+            self.counts.one(Count::RefusedForRoom);
+        }
         if let (ServerMessage::Refused { request, .. }, Some(running)) = (message, &self.nodes[node].running) {
             let checked = self.checks.submissions.refused(member, running.boot, *request);
             self.check(checked);

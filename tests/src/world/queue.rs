@@ -67,6 +67,8 @@ pub(crate) enum Happening {
     },
     /// The next random fault is due.
     Chaos,
+    /// It is looked whether the cluster has changed in this minute.
+    Reshape,
 }
 
 #[derive(Debug)]

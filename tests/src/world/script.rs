@@ -260,7 +260,10 @@ impl World {
     /// A member's disk is nearly full, or has room again.
     pub fn fill_disk(&mut self, id: u8, is_nearly_full: bool) {
         self.say(Who::Member(id), "disk", format_args!("is nearly full: {is_nearly_full}"));
-        self.deliver(index(id), Input::Report(Report::NearlyFull(is_nearly_full)));
+        self.nodes[index(id)].is_full = is_nearly_full;
+        if self.nodes[index(id)].running.is_some() {
+            self.deliver(index(id), Input::Report(Report::NearlyFull(is_nearly_full)));
+        }
     }
 
     /// A member that is down is told another order than the others when it starts.
@@ -301,6 +304,9 @@ impl World {
         let faults = self.nodes[node].faults;
         let healthy = Faults { slow: 1, hanging: false, failing: false, late_percent: 0, ..faults };
         self.nodes[node].disk_troubles += 1;
+        if self.nodes[node].is_full {
+            self.fill_disk(self.nodes[node].member.number(), false);
+        }
         if faults != healthy {
             self.say(Who::Member(self.nodes[node].member.number()), "disk", format_args!("is healthy"));
             self.nodes[node].set_faults(healthy);

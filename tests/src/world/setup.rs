@@ -61,6 +61,10 @@ pub struct Setup {
     pub upgrade: bool,
     /// The random faults; none in a scripted world.
     pub mix: Option<Mix>,
+    /// Whether more stores may be lost than a cluster survives.
+    pub beyond: bool,
+    /// Whether the cluster changes in each minute.
+    pub changes: bool,
     /// Where the lines go.
     pub trace: Trace,
 }
@@ -84,6 +88,8 @@ impl Setup {
             log_keep: 1_000,
             upgrade: false,
             mix: None,
+            beyond: false,
+            changes: false,
             trace: Trace::Off,
         }
     }
@@ -178,6 +184,9 @@ impl Setup {
         if self.mix.is_some() {
             queue.push(Time(0), Happening::Chaos);
         }
+        if self.changes {
+            queue.push(Time(0), Happening::Reshape);
+        }
         World {
             now: Time(0),
             queue,
@@ -213,6 +222,8 @@ impl Setup {
             members_min: self.members.min(3),
             members_max: (self.members + 2).min(7),
             upgrade: self.upgrade,
+            beyond: self.beyond,
+            reshaped: (0, 0),
         }
     }
 

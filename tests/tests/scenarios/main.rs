@@ -4,10 +4,13 @@
 //! simulator are checked after every step of every scenario.
 
 mod bad_links;
+mod blame;
 mod cluster_changes;
+mod dead_origin;
 mod deaths;
 mod far_behind;
 mod full_disk;
+mod full_window;
 mod hostile;
 mod hung_disk;
 mod idle;
@@ -19,7 +22,9 @@ mod partition;
 mod power_cut;
 mod retirement;
 mod slow_member;
+mod slow_promise;
 mod start;
+mod two_boots;
 mod upgrade;
 mod waiting;
 

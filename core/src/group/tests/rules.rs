@@ -1,7 +1,7 @@
 //! Rules that show in a group alone, each by its number.
 
 use super::*;
-use crate::ids::Seat;
+use crate::ids::{Participant, Seat, View};
 use message::{Install, Promise};
 
 fn configuration(number: u64, members: &[u8]) -> Configuration {
@@ -180,4 +180,35 @@ fn l13_absurd_ballots_are_refused_and_low_ones_outbid() {
     let outbid = core::iter::from_fn(|| group.poll())
         .any(|output| matches!(output, Output::Note { message: Message::Outbid(higher), .. } if higher == view));
     assert!(outbid);
+}
+
+/// The whole slot of a sequencer is what its sequence said, or it is not taken; and bodies of it that come from
+/// their origin later are not ordered a second time.
+#[test]
+fn l11_a_whole_slot_is_held_against_the_digest_of_its_sequence() {
+    let member = |n: u8| Participant { member: m(n), store: StoreId([n; 16]), boot: BootId([n; 16]) };
+    let ballot = Ballot { number: 1, proposer: Some(m(1)), store: StoreId([1; 16]) };
+    let view = View { ballot, members: vec![member(1), member(2), member(3)], ring: vec![m(2)] };
+    let log = log::Log::new(ClusterId([7; 16]), configuration(1, &[1, 2, 3]));
+    let ordered = |bodies: &[&'static [u8]]| {
+        let mut ordering = Ordering::new(view.clone());
+        for body in bodies {
+            ordering.body(m(1), Bytes::from_static(body)).unwrap();
+        }
+        ordering.compose(&log, SlotClock(5))
+    };
+    let (sequence, record) = ordered(&[b"one", b"two"]);
+    let mut lacking = Ordering::new(view.clone());
+    assert!(!lacking.take_whole(&log, &record), "nobody has said that it is the next slot");
+    lacking.body(m(1), Bytes::from_static(b"one")).unwrap();
+    lacking.sequence(m(2), sequence, Slot(0)).unwrap();
+    assert_eq!(lacking.complete(&log, true), None);
+    assert!(!lacking.take_whole(&log, &ordered(&[b"one", b"other"]).1), "it is not what the sequence says");
+    assert!(lacking.take_whole(&log, &record));
+    assert!(!lacking.take_whole(&log, &record), "once");
+    assert_eq!((lacking.ordered(m(1)), lacking.has_work()), (2, false));
+    lacking.body(m(1), Bytes::from_static(b"two")).unwrap();
+    assert!(!lacking.has_requests(), "it is ordered");
+    assert_eq!(lacking.body(m(1), Bytes::from_static(b"three")), Ok(3));
+    assert!(lacking.has_requests());
 }

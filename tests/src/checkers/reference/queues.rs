@@ -1,13 +1,14 @@
 //! The machine as a newcomer would write it: lists and scans, no digest, no segments, no indexes. It is what
 //! the words of the operations mean, and the real one has to agree with it.
 
+mod due;
+mod steps;
+
 use super::queue::{Item, Queue, Room, State, counted};
-use bytes::Bytes;
 use ftq_core::machine::Ticket;
 use ftq_core::machine::queues::{
-    Answer, BATCH_ITEMS_MAX, Command, DUE_MAX, Delivery, Error, Executed, LEASE_MS_MAX, Label, Limits, NUMBER_MAX,
-    PRIORITIES, PushOptions, Question, QueueId, REQUEST_BYTES_MAX, Receipt, Reply, SPAN_MS_MAX, Seen, Settings,
-    Statistics, Summary, Totals, WAIT_MS_MAX, WAITS_MAX,
+    Answer, Command, DUE_MAX, Delivery, Error, Executed, LEASE_MS_MAX, Label, Limits, NUMBER_MAX, Question, QueueId,
+    REQUEST_BYTES_MAX, Receipt, Reply, Seen, Statistics, Summary, WAIT_MS_MAX, WAITS_MAX,
 };
 use ftq_core::session::message::SessionId;
 use ftq_core::time::{SlotClock, Span};
@@ -101,33 +102,6 @@ impl Naive {
         self.do_due(due);
         self.done_in_slot += 1;
         true
-    }
-
-    fn do_due(&mut self, (at, waits, id, item, position): Due) {
-        let id = QueueId(id);
-        if waits {
-            let first = self.waits.iter().enumerate().filter(|(_, wait)| wait.until == at).map(|(n, _)| n).min();
-            let wait = self.waits.remove(first.expect("whose time is over"));
-            self.completed.push((wait.ticket, Err(Error::Empty)));
-        } else if item {
-            let touched = self.item_due(id, position, at);
-            self.touched.insert(touched);
-        } else {
-            let keys = &mut self.queues.get_mut(&id).expect("a queue with a key").keys;
-            let first = keys.iter().enumerate().filter(|(_, key)| key.3 == at).min_by_key(|(_, key)| &key.0);
-            let (n, _) = first.expect("the key that is due");
-            keys.remove(n);
-        }
-    }
-
-    /// The leases of sessions that are gone.
-    fn orphans(&self) -> impl Iterator<Item = (SessionId, QueueId, u64)> {
-        self.queues.iter().flat_map(|(id, queue)| {
-            queue.items.iter().filter_map(|item| match item.state {
-                State::Leased { session, .. } if self.gone.contains(&session) => Some((session, *id, item.position)),
-                State::Ready | State::Delayed { .. } | State::Leased { .. } => None,
-            })
-        })
     }
 
     /// From now on these rules are in force, or the later ones that are.
@@ -308,58 +282,6 @@ impl Naive {
         self.due().map(|due| due.0).chain(orphans).min()
     }
 
-    fn create(&mut self, label: &Label) -> Reply {
-        if let Some((id, _)) = self.queues.iter().find(|(_, queue)| queue.label == *label) {
-            return Ok(Answer::Queue(*id));
-        }
-        if self.created == NUMBER_MAX {
-            return Err(Error::NumberExhausted);
-        }
-        self.room(1536 + label.as_str().len() as u64)?;
-        self.created += 1;
-        let queue = Queue {
-            label: label.clone(),
-            settings: Settings::default(),
-            paused: false,
-            last: 0,
-            items: Vec::new(),
-            keys: Vec::new(),
-            totals: Totals::default(),
-        };
-        self.queues.insert(QueueId(self.created), queue);
-        Ok(Answer::Queue(QueueId(self.created)))
-    }
-
-    fn destroy(&mut self, id: QueueId) -> Reply {
-        let queue = self.queues.remove(&id).ok_or(Error::NoSuchQueue)?;
-        let (here, elsewhere) = self.waits.drain(..).partition(|wait| wait.queue == id);
-        self.waits = elsewhere;
-        let here: Vec<Wait> = here;
-        self.completed.extend(here.into_iter().map(|wait| (wait.ticket, Err(Error::NoSuchQueue))));
-        Ok(Answer::Done { count: queue.items.len() as u64 })
-    }
-
-    fn configure(&mut self, id: QueueId, settings: &Settings) -> Reply {
-        let queue = self.queues.get_mut(&id).ok_or(Error::NoSuchQueue)?;
-        let numbers = [settings.items_max, settings.bytes_max, settings.deliveries_max];
-        let sane = numbers.into_iter().flatten().all(|number| number > 0 && number <= NUMBER_MAX);
-        let dead = settings.dead_letters.is_none_or(|dead| dead != id && dead != QueueId(0));
-        if !sane || !dead || settings.key_window_ms == 0 || settings.key_window_ms > SPAN_MS_MAX {
-            return Err(Error::BadOption);
-        }
-        queue.settings = settings.clone();
-        Ok(Answer::Done { count: 0 })
-    }
-
-    fn purge(&mut self, id: QueueId) -> Reply {
-        let queue = self.queues.get_mut(&id).ok_or(Error::NoSuchQueue)?;
-        let before = queue.items.len();
-        queue.items.retain(|item| matches!(item.state, State::Leased { .. }));
-        let count = (before - queue.items.len()) as u64;
-        queue.totals.purged += count;
-        Ok(Answer::Done { count })
-    }
-
     fn ask(
         &mut self,
         ticket: Ticket,
@@ -428,242 +350,6 @@ impl Naive {
             (false, _) => Some(Answer::Popped(popped)),
             (true, false) => Some(Answer::Taken(taken)),
         }
-    }
-
-    /// Does the steps one after the other; if one fails, everything is as it was before.
-    fn all_or_none(&mut self, steps: &[Command]) -> Result<Vec<Answer>, Error> {
-        let alone = matches!(steps, [Command::Push { .. } | Command::GetId { .. }]);
-        let before = if alone { None } else { Some(self.clone()) };
-        let mut touched = Vec::new();
-        let answers = steps.iter().map(|step| self.step(step, &mut touched)).collect::<Result<_, _>>();
-        match (&answers, before) {
-            (Ok(_), _) => self.touched.extend(touched),
-            (Err(_), Some(before)) => *self = before,
-            // A push or a getid that fails has changed nothing.
-            (Err(_), None) => {}
-        }
-        answers
-    }
-
-    fn step(&mut self, step: &Command, touched: &mut Vec<QueueId>) -> Result<Answer, Error> {
-        let done = |receipts: &[Receipt]| match receipts.len() {
-            0 => Err(Error::BadCount),
-            count => Ok(Answer::Done { count: count as u64 }),
-        };
-        match step {
-            Command::Push { queue, items, options } => {
-                touched.push(*queue);
-                self.push(*queue, items, options)
-            }
-            Command::GetId { name, count } => self.getid(name, *count),
-            Command::Ack { queue, receipts } => {
-                for receipt in receipts {
-                    let at = self.leased(*queue, *receipt)?;
-                    let queue = self.queues.get_mut(queue).expect("a queue with a lease");
-                    queue.items.remove(at);
-                    queue.totals.acked += 1;
-                }
-                done(receipts)
-            }
-            Command::Nack { queue, receipts, delay_ms } => {
-                if *delay_ms > SPAN_MS_MAX {
-                    return Err(Error::BadOption);
-                }
-                let until = (*delay_ms > 0).then(|| self.clock + Span::millis(*delay_ms));
-                for receipt in receipts {
-                    self.leased(*queue, *receipt)?;
-                    touched.push(self.give_back(*queue, receipt.position, self.clock, until));
-                }
-                done(receipts)
-            }
-            Command::Touch { queue, receipts, lease_ms } => {
-                if *lease_ms == 0 || *lease_ms > LEASE_MS_MAX {
-                    return Err(Error::BadOption);
-                }
-                for receipt in receipts {
-                    let at = self.leased(*queue, *receipt)?;
-                    let item = &mut self.queues.get_mut(queue).expect("a queue with a lease").items[at];
-                    if let State::Leased { until, .. } = &mut item.state {
-                        *until = self.clock + Span::millis(*lease_ms);
-                    }
-                }
-                done(receipts)
-            }
-            Command::Create { .. }
-            | Command::Destroy { .. }
-            | Command::Pop { .. }
-            | Command::Take { .. }
-            | Command::Configure { .. }
-            | Command::Pause { .. }
-            | Command::Purge { .. }
-            | Command::SendBack { .. }
-            | Command::Steps(_)
-            | Command::Limit(_) => Err(Error::NotAStep),
-        }
-    }
-
-    fn push(&mut self, id: QueueId, items: &[Bytes], options: &PushOptions) -> Result<Answer, Error> {
-        let queue = self.find(id)?;
-        if items.is_empty() || items.len() > BATCH_ITEMS_MAX {
-            return Err(Error::BadCount);
-        }
-        let ttl = options.ttl_ms.is_some_and(|ttl| ttl == 0 || ttl > SPAN_MS_MAX);
-        if options.priority >= PRIORITIES || options.delay_ms > SPAN_MS_MAX || ttl {
-            return Err(Error::BadOption);
-        }
-        if items.iter().any(|item| item.len() as u64 > self.limits.item_bytes_max) {
-            return Err(Error::ItemTooLarge);
-        }
-        let known = options.key.as_ref().and_then(|key| queue.keys.iter().find(|known| known.0 == *key));
-        if let Some((_, first, count, _)) = known {
-            return Ok(Answer::Pushed { first: *first, count: *count });
-        }
-        let plain = options.delay_ms == 0 && options.ttl_ms.is_none();
-        let each = if plain { 64 } else { 160 };
-        let key = options.key.as_ref().map_or(0, |key| 160 + key.as_str().len() as u64);
-        self.room(key + items.iter().map(|item| item.len() as u64 + each).sum::<u64>())?;
-        let (count, bytes) = (items.len() as u64, items.iter().map(|item| item.len() as u64).sum());
-        queue.takes(count, bytes)?;
-        let (clock, queue) = (self.clock, self.queues.get_mut(&id).expect("a queue that is there"));
-        let first = queue.last + 1;
-        for item in items {
-            queue.last += 1;
-            queue.totals.pushed += 1;
-            queue.items.push(Item {
-                position: queue.last,
-                priority: options.priority,
-                came_ms: clock.0 / 1_000,
-                item: item.clone(),
-                deliveries: 0,
-                expires: options.ttl_ms.map(|ttl| clock + Span::millis(ttl)),
-                state: match options.delay_ms {
-                    0 => State::Ready,
-                    delay => State::Delayed { until: clock + Span::millis(delay) },
-                },
-                origin: None,
-                plain,
-            });
-        }
-        if let Some(key) = options.key.clone() {
-            queue.keys.push((key, first, count, clock + Span::millis(queue.settings.key_window_ms)));
-        }
-        Ok(Answer::Pushed { first, count })
-    }
-
-    fn getid(&mut self, name: &Label, count: u64) -> Result<Answer, Error> {
-        if count == 0 {
-            return Err(Error::BadCount);
-        }
-        let last = self.sequences.get(name).copied();
-        let end = u128::from(last.unwrap_or(0)) + u128::from(count);
-        if end > u128::from(NUMBER_MAX) {
-            return Err(Error::NumberExhausted);
-        }
-        if last.is_none() {
-            self.room(128 + name.as_str().len() as u64)?;
-        }
-        self.sequences.insert(name.clone(), last.unwrap_or(0) + count);
-        Ok(Answer::Ids { first: last.unwrap_or(0) + 1, count })
-    }
-
-    fn send_back(&mut self, id: QueueId, count: u64) -> Reply {
-        let count = counted(count)?;
-        let dead = self.find(id)?.in_order().into_iter();
-        let back = dead.filter(|item| item.origin.is_some_and(|origin| self.queues.contains_key(&origin)));
-        let back: Vec<Item> = back.take(count).cloned().collect();
-        if back.is_empty() {
-            return Err(Error::Empty);
-        }
-        for (n, item) in back.iter().enumerate() {
-            let origin = item.origin.expect("one that was filtered");
-            let same = || back[..=n].iter().filter(|other| other.origin == Some(origin));
-            let bytes = same().map(|item| item.item.len() as u64).sum();
-            self.find(origin)?.takes(same().count() as u64, bytes)?;
-        }
-        let mut touched = Vec::new();
-        for item in &back {
-            let queue = self.queues.get_mut(&id).expect("a queue that is there");
-            let at = queue.at(item.position);
-            queue.items.remove(at);
-            queue.totals.moved += 1;
-            let origin = item.origin.expect("one that was filtered");
-            touched.push(origin);
-            let queue = self.queues.get_mut(&origin).expect("one that was filtered");
-            queue.last += 1;
-            queue.totals.pushed += 1;
-            queue.items.push(Item {
-                position: queue.last,
-                came_ms: self.clock.0 / 1_000,
-                deliveries: 0,
-                expires: None,
-                origin: None,
-                plain: true,
-                ..item.clone()
-            });
-        }
-        self.touched.extend(touched);
-        Ok(Answer::Done { count: back.len() as u64 })
-    }
-
-    /// Something is due about an item; says which queue may have got something ready.
-    fn item_due(&mut self, id: QueueId, position: u64, at: SlotClock) -> QueueId {
-        let queue = self.queues.get_mut(&id).expect("a queue in which something is due");
-        let n = queue.at(position);
-        if let State::Leased { .. } = queue.items[n].state {
-            return self.give_back(id, position, at, None);
-        }
-        if queue.items[n].expires.is_some_and(|expires| expires <= at) {
-            queue.items.remove(n);
-            queue.totals.expired += 1;
-        } else {
-            queue.items[n].state = State::Ready;
-        }
-        id
-    }
-
-    /// A lease ends without an ack.
-    fn give_back(&mut self, id: QueueId, position: u64, at: SlotClock, until: Option<SlotClock>) -> QueueId {
-        let queue = &self.queues[&id];
-        let n = queue.at(position);
-        let item = queue.items[n].clone();
-        let too_often = queue.settings.deliveries_max.is_some_and(|max| item.deliveries >= max);
-        let target = queue.settings.dead_letters.filter(|dead| too_often && self.queues.contains_key(dead));
-        let queue = self.queues.get_mut(&id).expect("a queue with a lease");
-        if item.expires.is_some_and(|expires| expires <= at) {
-            queue.items.remove(n);
-            queue.totals.expired += 1;
-            return id;
-        }
-        let Some(target) = target else {
-            queue.totals.returned += 1;
-            queue.items[n].state = until.map_or(State::Ready, |until| State::Delayed { until });
-            return id;
-        };
-        queue.items.remove(n);
-        queue.totals.moved += 1;
-        let dead = self.queues.get_mut(&target).expect("a queue that was looked for");
-        dead.last += 1;
-        dead.totals.pushed += 1;
-        dead.items.push(Item {
-            position: dead.last,
-            came_ms: self.clock.0 / 1_000,
-            deliveries: 0,
-            expires: None,
-            state: State::Ready,
-            origin: Some(id),
-            ..item
-        });
-        target
-    }
-
-    fn due(&self) -> impl Iterator<Item = Due> {
-        let waits = self.waits.iter().enumerate().map(|(n, wait)| (wait.until, true, n as u64, false, 0));
-        let queues = self.queues.iter().flat_map(|(id, queue)| {
-            let keys = queue.keys.iter().map(|key| (key.3, false, id.0, false, 0));
-            let items = queue.items.iter().filter_map(|item| Some((item.due()?, false, id.0, true, item.position)));
-            keys.chain(items)
-        });
-        waits.chain(queues)
     }
 
     fn leased(&self, id: QueueId, receipt: Receipt) -> Result<usize, Error> {
