@@ -2,6 +2,7 @@
 
 use crate::config::{self, Told, level};
 use crate::ending::Ending;
+use crate::playground;
 use argh::FromArgs;
 use log::LevelFilter;
 use std::env;
@@ -24,6 +25,11 @@ pub(crate) struct Arguments {
     /// print the configuration as a file with each key explained, and exit
     #[argh(switch)]
     pub(crate) print_config: bool,
+
+    /// run so many replicas, 1 to 7, in this process on loopback, for trying failures out: they need no configuration,
+    /// and their data goes away with them
+    #[argh(option, arg_name = "replicas", from_str_fn(replicas))]
+    pub(crate) playground: Option<u8>,
 
     /// which of the members this is, whatever the file says; or $FTQD_ME
     #[argh(option, arg_name = "id")]
@@ -87,6 +93,12 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// How many replicas play.
+fn replicas(text: &str) -> Result<u8, String> {
+    let number = text.parse().ok().filter(|number| (1..=playground::REPLICAS_MAX).contains(number));
+    number.ok_or_else(|| format!("a playground has 1 to {} replicas: --playground 3", playground::REPLICAS_MAX))
+}
+
 /// 32 hexadecimal digits.
 fn code(text: &str) -> Result<[u8; 16], String> {
     let number = (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok()).flatten();
@@ -130,10 +142,23 @@ impl Arguments {
         let texts = arguments.map(OsString::into_string).collect::<Result<Vec<String>, OsString>>();
         let texts = texts.map_err(|bad| Early::Wrong(format!("{} is not valid text", bad.to_string_lossy())))?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Arguments::from_args(&["ftqd"], &texts).map_err(|early| match early.status {
+        let arguments = Arguments::from_args(&["ftqd"], &texts).map_err(|early| match early.status {
             Ok(()) => Early::Help(early.output),
             Err(()) => Early::Wrong(early.output.trim().to_owned()),
-        })
+        })?;
+        if arguments.playground.is_some() && arguments.says_what_to_run() {
+            return Err(Early::Wrong(
+                "--playground makes all that it needs: nothing but --log goes with it".to_owned(),
+            ));
+        }
+        Ok(arguments)
+    }
+
+    /// Whether it says which replica to run, or what to do instead.
+    fn says_what_to_run(&self) -> bool {
+        let Arguments { config, check_config, print_config, me, data_dir, key_file, command, .. } = self;
+        let paths = [config, data_dir, key_file];
+        paths.iter().any(|path| path.is_some()) || *check_config || *print_config || me.is_some() || command.is_some()
     }
 }
 

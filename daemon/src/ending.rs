@@ -42,17 +42,18 @@ pub enum Ending {
     },
     /// The others know more of this store than it shows: it has to be opened as one that has forgotten.
     Older,
-    /// The replica can't trust its state or its disk any more. The others go on without it.
+    /// The replica can't trust its state any more. The others go on without it.
     Stopped(&'static str),
+    /// A write or a sync of the store in this directory has failed, with what the system said. The others go on.
+    Disk(PathBuf, String),
+    /// The disk has not let go of the store in this directory.
+    Hung(PathBuf),
 }
 
 impl Ending {
     /// Most others were told another order.
     pub(crate) fn disordered(mine: Order, others: MemberSet) -> Ending {
-        let (mine, theirs) = match mine {
-            Order::Rotating => ("rotating", "fixed"),
-            Order::Fixed => ("fixed", "rotating"),
-        };
+        let (mine, theirs) = orders(mine);
         Ending::Config(format!(
             "order is \"{mine}\" here and \"{theirs}\" at {others}: it has to be the same for all members. To change it stop all, \
              and start them with the other"
@@ -68,6 +69,7 @@ impl Ending {
             Ending::Wrong { .. } => 65,
             Ending::System { .. } => 71,
             Ending::Older | Ending::Stopped(_) => 70,
+            Ending::Disk(..) | Ending::Hung(_) => 73,
         }
     }
 }
@@ -89,10 +91,30 @@ impl fmt::Display for Ending {
             Ending::Older => {
                 write!(f, "the others know more of this store than it shows: its journal can't be trusted")
             }
+            Ending::Disk(directory, why) => write!(
+                f,
+                "a write or a sync of the store in {} has failed ({why}): nothing more is acknowledged from it, and the other \
+                 replicas go on. Look at the disk, then start again: what was acknowledged is read back from the disk, and the \
+                 rest from the others",
+                directory.display()
+            ),
+            Ending::Hung(directory) => write!(
+                f,
+                "the disk has not let go of the store in {}: the other replicas go on. Look at the disk, then start again",
+                directory.display()
+            ),
             Ending::Stopped(why) => {
                 write!(f, "this replica stops for good: {why}. Its data is left as it is; the other replicas go on")
             }
         }
+    }
+}
+
+/// What the order here is called, and the other one.
+pub(crate) fn orders(mine: Order) -> (&'static str, &'static str) {
+    match mine {
+        Order::Rotating => ("rotating", "fixed"),
+        Order::Fixed => ("fixed", "rotating"),
     }
 }
 

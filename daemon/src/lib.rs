@@ -20,6 +20,7 @@ mod host;
 mod http;
 mod limits;
 mod lines;
+mod living;
 mod manager;
 pub mod memory;
 mod metrics;
@@ -27,6 +28,7 @@ mod names;
 mod offline;
 mod orders;
 mod peer_port;
+mod playground;
 mod service;
 mod socket;
 mod standing;
@@ -39,8 +41,8 @@ use arguments::{Arguments, Command};
 use board::Board;
 use config::Config;
 pub use ending::Ending;
+use living::{Means, Parting};
 use manager::Manager;
-use service::Service;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -75,6 +77,9 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
             Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
         };
     }
+    if let Some(replicas) = arguments.playground {
+        return playground::play(replicas, arguments.log);
+    }
     let (file, told) = (arguments.file(), arguments.told()?);
     let read = move || match &file {
         Some(path) => Config::read(path, &told),
@@ -91,27 +96,21 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         println!("{}", greeting::summary(&config));
         return Ok(());
     }
-    let orders = orders::listen(1, move || {
+    let orders = orders::listen(move || {
         let config = read()?;
         let keys = config.keys()?;
         Ok((config, keys))
     })?;
-    let [orders] = orders.as_slice() else { return Ok(()) };
-    let mut manager = Manager::of_environment();
     let board = Board::default();
     if let Some(address) = &config.http {
         http::serve(address, board.clone())?;
     }
-    loop {
-        let ending = match Service::open(&config, &keys, orders.clone(), board.clone())?.serve(&mut manager) {
-            Ok(()) => return Ok(()),
-            Err(Ending::Older) => Ending::Older,
-            Err(ending) => return Err(ending),
-        };
-        log::error!("{ending}. It goes on as a learner until the others admit it again");
-        let directory = config.data_dir.display();
-        if let Some(aside) = ftq_storage::disk::distrust_journal(&config.data_dir)? {
-            log::warn!("the journal that can't be trusted is kept as {directory}/{aside}: so the next line finds none");
-        }
+    let mut manager = Manager::of_environment();
+    let greet = || println!("{}\n{}", greeting::summary(&config), greeting::invitation(&config.client));
+    match living::live(&config, &keys, Means::whole(), (&orders, &board), &mut manager, greet)? {
+        Parting::InOrder => {}
+        // Dropping it would wait for the disk.
+        Parting::AtOnce(store) => std::mem::forget(store),
     }
+    Ok(())
 }

@@ -2,9 +2,12 @@
 
 use ftq_net::socket::BUFFER_BYTES;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::sync::Once;
 
 /// File descriptors for the store, the sockets, and everybody who watches.
 const DESCRIPTORS: u64 = 1_024;
+
+static SAID: Once = Once::new();
 
 /// Raises what may be raised, and says what is still too little. `buffers` are what the system keeps for sockets.
 pub(crate) fn raise(buffers: impl IntoIterator<Item = usize>) {
@@ -19,7 +22,8 @@ pub(crate) fn raise(buffers: impl IntoIterator<Item = usize>) {
     });
     let short: Vec<String> = buffer.into_iter().chain(descriptors).collect();
     if !short.is_empty() {
-        log::warn!("the system gives less than is asked for: {}", short.join("; "));
+        // Of several replicas in one process each finds the same.
+        SAID.call_once(|| log::warn!("the system gives less than is asked for: {}", short.join("; ")));
     }
 }
 

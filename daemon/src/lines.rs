@@ -7,10 +7,13 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::SystemTime;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 /// What sled has to say is for its authors.
 const SLED: &str = "sled";
+
+/// How the name of a thread begins that runs one of several replicas; its number follows.
+pub(crate) const REPLICA: &str = "ftq-replica-";
 
 /// The logger of this process: its level can change while it runs.
 static LINES: OnceLock<Lines> = OnceLock::new();
@@ -43,11 +46,11 @@ fn logger(level: LevelFilter) -> Logger {
     if is_journal() {
         builder.format(|out, record| {
             let text = record.args().to_string();
-            text.lines().try_for_each(|line| writeln!(out, "<{}>{line}", priority(record.level())))
+            text.lines().try_for_each(|line| writeln!(out, "<{}>{}{line}", priority(record.level()), whose()))
         });
     } else {
         builder.format(|out, record| {
-            writeln!(out, "{} {:5} {}", format_rfc3339_millis(wall_clock()), record.level(), record.args())
+            writeln!(out, "{} {:5} {}{}", format_rfc3339_millis(wall_clock()), record.level(), whose(), record.args())
         });
     }
     builder.build()
@@ -58,6 +61,13 @@ fn is_journal() -> bool {
     let Ok(named) = env::var("JOURNAL_STREAM") else { return false };
     let Ok(file) = fs::metadata("/proc/self/fd/2") else { return false };
     named == format!("{}:{}", file.dev(), file.ino())
+}
+
+/// In front of a line of one of several replicas: which one it is. Each has a thread of this name.
+fn whose() -> String {
+    let thread = thread::current();
+    let number = thread.name().and_then(|name| name.strip_prefix(REPLICA));
+    number.map_or_else(String::new, |number| format!("replica {number}: "))
 }
 
 /// The priorities of `sd-daemon(3)`.

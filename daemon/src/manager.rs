@@ -56,7 +56,12 @@ impl Manager {
         let ours = env::var("WATCHDOG_PID").map_or(true, |pid| pid == std::process::id().to_string());
         let micros = env::var("WATCHDOG_USEC").ok().and_then(|micros| micros.parse().ok()).filter(|micros| *micros > 0);
         let watchdog = micros.filter(|_| ours && socket.is_some()).map(|micros| Watchdog::new(Span(micros)));
-        Manager { socket, watchdog, owes_ready: false, status: String::new(), status_at: Time(0) }
+        Manager { socket, watchdog, ..Manager::nobody() }
+    }
+
+    /// There is none.
+    pub(crate) fn nobody() -> Manager {
+        Manager { socket: None, watchdog: None, owes_ready: false, status: String::new(), status_at: Time(0) }
     }
 
     /// The store is open and the ports are taken. Whether clients are served is up to the other members too: who
@@ -98,8 +103,7 @@ impl Manager {
         [status, food].into_iter().flatten().min()
     }
 
-    /// Whoever does not listen is not waited for.
-    /// Whether it was told, if there is one.
+    /// Whether it was told, if there is one. Whoever does not listen is not waited for.
     fn tell(&self, lines: &str) -> bool {
         let Some((socket, to)) = &self.socket else { return true };
         let told = socket.send_to_addr(lines.as_bytes(), to);
@@ -159,7 +163,7 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     fn thread(steps: u64, is_at_work: bool) -> Vital {
-        Vital { thread: "journal", steps, is_at_work, syncs: Syncs::default() }
+        Vital { thread: "journal", steps, is_at_work, syncs: Syncs::default(), bytes: 0 }
     }
 
     #[test]
@@ -188,8 +192,7 @@ mod tests {
         let name = format!("ftqd-test-{}", std::process::id());
         let listener = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         let socket = Some(open(OsStr::new(&format!("@{name}"))).unwrap());
-        let mut manager =
-            Manager { socket, watchdog: None, owes_ready: false, status: String::new(), status_at: Time(0) };
+        let mut manager = Manager { socket, ..Manager::nobody() };
         manager.ready();
         manager.tick(Time(1), || "well".to_owned(), || [thread(0, false); 2]);
         manager.tick(Time(2 * SECOND), || "well".to_owned(), || [thread(0, false); 2]);

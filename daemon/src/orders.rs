@@ -1,9 +1,10 @@
 //! What the operator wants while the daemon runs, as signals: SIGTERM and SIGINT to stop, once more to stop at
-//! once, SIGHUP to read the configuration again.
+//! once, SIGHUP to read the configuration again. In a playground there are more ways to say it.
 
 use crate::config::Config;
 use crate::ending::Ending;
 use async_signal::{Signal, Signals};
+use ftq_core::ids::MemberSet;
 use ftq_net::keys::Keys;
 use smol::channel::{self, Receiver};
 use smol::stream::StreamExt;
@@ -21,22 +22,23 @@ pub(crate) enum Order {
     StopNow,
     /// The configuration and the keys were read again: what can change while the daemon runs does.
     Reload(Arc<(Config, Keys)>),
+    /// As if the network between here and these members, and no others, were cut.
+    Part(MemberSet),
 }
 
 /// More orders than an operator has before the loop comes round; what is more is dropped.
-const ORDERS_MAX: usize = 16;
+pub(crate) const ORDERS_MAX: usize = 16;
 
 /// Who is told to stop at once, and has not come round to it after so long, is ended.
 const AT_ONCE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Listens from now on, for so many replicas: each is told everything. `read` reads the configuration again.
+/// Listens from now on. `read` reads the configuration again.
 pub(crate) fn listen(
-    replicas: usize,
     read: impl Fn() -> Result<(Config, Keys), Ending> + Send + 'static,
-) -> Result<Vec<Receiver<Order>>, Ending> {
+) -> Result<Receiver<Order>, Ending> {
     let refused = |error| Ending::System { doing: "listen to signals", error };
-    let mut signals = Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(refused)?;
-    let (tell, told): (Vec<_>, Vec<_>) = (0..replicas).map(|_| channel::bounded(ORDERS_MAX)).unzip();
+    let mut signals = Signals::new([Signal::Term, Signal::Int, Signal::Hup, Signal::Xfsz]).map_err(refused)?;
+    let (tell, told) = channel::bounded(ORDERS_MAX);
     let work = move || {
         smol::block_on(async {
             let mut is_told = false;
@@ -50,6 +52,8 @@ pub(crate) fn listen(
                             continue;
                         }
                     },
+                    // The write that went beyond the limit says so itself; who does not listen to the signal is killed.
+                    Ok(Signal::Xfsz) => continue,
                     Ok(_) if is_told => Order::StopNow,
                     Ok(_) => Order::Stop,
                     Err(error) => {
@@ -59,10 +63,8 @@ pub(crate) fn listen(
                     }
                 };
                 is_told |= order == Order::Stop;
-                for replica in &tell {
-                    // Full, or gone: there is nobody to tell.
-                    let _ = replica.try_send(order.clone());
-                }
+                // Full, or gone: there is nobody to tell.
+                let _ = tell.try_send(order.clone());
                 if order == Order::StopNow {
                     // A store that is being opened or closed takes no orders, and a disk may hang for ever.
                     smol::Timer::after(AT_ONCE_WITHIN).await;

@@ -29,6 +29,8 @@ pub(crate) struct PeerPort {
     /// The others whose address is known: few enough to look through.
     peers: Vec<(MemberId, SocketAddr)>,
     from: IpAddr,
+    /// Nothing goes to these or comes from them: somebody tries out what that does.
+    parted: MemberSet,
     datagram: Vec<u8>,
     tally: Tally,
 }
@@ -51,6 +53,7 @@ impl PeerPort {
             estranged: Estranged::new(peers.clone()),
             peers,
             from,
+            parted: MemberSet::EMPTY,
             socket,
             datagram: Vec::new(),
             tally: Tally::new("peers"),
@@ -71,11 +74,13 @@ impl PeerPort {
         match self.opener.open(datagram) {
             Ok(packet) => {
                 let sender = PacketName::read(packet).and_then(|name| MemberId::new(name.sender));
+                let sender = sender.filter(|sender| !self.parted.contains(*sender));
                 let sender = sender.inspect(|sender| self.estranged.opened(*sender));
                 Some(sender.map(|sender| (sender, Bytes::copy_from_slice(packet))))
             }
             Err(refused) => {
-                self.estranged.refused(now, path.remote, refused);
+                let Self { estranged, opener, .. } = self;
+                estranged.refused(now, path.remote, refused, || opener.names(datagram));
                 log::trace!("peers: a datagram from {} is {refused}", path.remote);
                 Some(None)
             }
@@ -85,6 +90,7 @@ impl PeerPort {
     /// Sends a packet to each of `to`, with the next flush.
     pub(crate) fn send(&mut self, to: MemberSet, packet: &[u8]) {
         let Some(seal) = &mut self.seal else { return };
+        let to = to.minus(self.parted);
         seal.seal(packet, &mut self.datagram);
         if let Some((group, _)) = self.group.as_ref().filter(|_| to.len() > 1) {
             // Whoever hears it and is not one of them leaves it aside, as it does what an older view sends.
@@ -99,6 +105,11 @@ impl PeerPort {
         self.peers.retain(|(id, _)| *id != member);
         self.peers.push((member, means));
         self.estranged = Estranged::new(self.peers.clone());
+    }
+
+    /// From now on nothing goes to these or comes from them.
+    pub(crate) fn part(&mut self, from: MemberSet) {
+        self.parted = from;
     }
 
     /// The own address that others see.

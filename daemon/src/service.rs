@@ -11,15 +11,16 @@
 //! | 3 | datagrams of clients | new work comes last: under load it waits in the socket, then it is lost and sent again |
 //! | 4 | time | every turn, when it is due |
 
+mod opening;
+
 use crate::board::{Board, Check};
 use crate::client_port::ClientPort;
 use crate::closing;
-use crate::config::Config;
+use crate::config::{Config, format_bytes};
 use crate::ending::Ending;
-use crate::greeting;
 use crate::host::Host;
-use crate::limits;
 use crate::lines;
+use crate::living::Parting;
 use crate::manager::Manager;
 use crate::metrics::{self, Meter, Seen};
 use crate::names::Names;
@@ -28,17 +29,17 @@ use crate::peer_port::PeerPort;
 use crate::standing::Standing;
 use crate::story::Story;
 use crate::stuck::Stuck;
-use ftq_core::ids::{BootId, MemberId};
-use ftq_core::machine::queues::{Limits, Queues, Rules};
-use ftq_core::replica::{Event, Input, Options, Output, Replica};
+use ftq_core::ids::MemberId;
+use ftq_core::machine::queues::Queues;
+use ftq_core::replica::{Event, Input, Output, Replica};
+use ftq_core::store::Report;
 use ftq_core::time::{Span, Time};
 use ftq_net::clock::Clock;
 use ftq_net::keys::Keys;
-use ftq_net::peer::SEAL_BYTES;
-use ftq_storage::disk::{self, DiskStore};
+use ftq_storage::disk::DiskStore;
 use ftq_storage::{Done, Store};
 use smol::Timer;
-use smol::channel::{self, Receiver};
+use smol::channel::Receiver;
 use smol::future;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -48,9 +49,6 @@ use std::task::Poll;
 const REPORTS_BUDGET: usize = 1_024;
 const PEERS_BUDGET: usize = 256;
 const CLIENTS_BUDGET: usize = 128;
-
-/// A snapshot is taken every so many slots: at start no more than these are replayed.
-const SNAPSHOT_EVERY: u64 = 10_000;
 
 /// How often the board is written anew: what is asked for is no older than that.
 const POST_EVERY: Span = Span::millis(500);
@@ -97,77 +95,8 @@ enum End {
 }
 
 impl Service {
-    /// Takes the addresses and the store.
-    pub(crate) fn open(config: &Config, keys: &Keys, orders: Receiver<Order>, board: Board) -> Result<Service, Ending> {
-        let clock = Clock::start();
-        let mut random = [0; 56];
-        getrandom::fill(&mut random)
-            .map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
-        let boot = BootId(std::array::from_fn(|at| random[at]));
-        let seed = u64::from_le_bytes(std::array::from_fn(|at| random[16 + at]));
-        let clients = ClientPort::open(config, keys, std::array::from_fn(|at| random[24 + at]))?;
-        let (wake, woken) = channel::bounded(1);
-        // Full means that the loop is going to look anyway.
-        let wake = move || {
-            let _ = wake.try_send(());
-        };
-        let stored = disk::Options {
-            cluster: Some(config.cluster_id()),
-            journal_bytes: config.journal,
-            log_keep_bytes: config.log_keep,
-            low_bytes: config.disk_low,
-            ..disk::Options::default()
-        };
-        let opened = DiskStore::open(&config.data_dir, &stored, wake.clone());
-        let (store, opened) = opened.map_err(|error| Ending::Unopened(config.data_dir.clone(), error))?;
-        // Another one than the configured, once the operator has ordered to start anew.
-        let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
-        let peers = PeerPort::open(config, cluster, keys, boot)?;
-        limits::raise(peers.buffers().chain(clients.buffer()));
-        let names = Names::ask(config, peers.from(), wake.clone())?;
-        if let Some(warning) = greeting::loss(opened.condition, config) {
-            log::error!("{warning}");
-        }
-        println!("{}\n{}", greeting::summary(config), greeting::invitation(&config.client));
-        let options = Options {
-            me: config.me,
-            cluster,
-            founding: config.member_set(),
-            order: config.order,
-            datagram_max: config.datagram - SEAL_BYTES,
-            snapshot_every: SNAPSHOT_EVERY,
-            memory_bytes: crate::memory::limit(),
-            log_keep: 0,
-        };
-        let replica =
-            Replica::new(clock.now(), options, boot, seed, opened, Queues::of_build(Rules::NEWEST, Limits::default()));
-        Ok(Service {
-            me: config.me,
-            clock,
-            replica,
-            store,
-            woken,
-            orders,
-            order: None,
-            peers,
-            names,
-            clients,
-            config: config.clone(),
-            host: Host::new(config, keys),
-            stuck: Stuck::new(clock.now()),
-            story: Story::new(config.me),
-            meter: Meter::new(),
-            board,
-            post_at: Time(0),
-            timer: Timer::never(),
-            armed: Time::NEVER,
-            greeted: false,
-            end: End::None,
-        })
-    }
-
     /// Serves until there is a reason to end; that it was told to is a good one.
-    pub(crate) fn serve(mut self, manager: &mut Manager) -> Result<(), Ending> {
+    pub(crate) fn serve(mut self, manager: &mut Manager) -> Result<Parting, Ending> {
         manager.ready();
         smol::block_on(async {
             while matches!(self.end, End::None | End::Asked) {
@@ -184,17 +113,26 @@ impl Service {
             }
         });
         match self.end {
-            End::Failed(ending) => Err(ending),
+            End::Failed(ending) => {
+                let patience = if matches!(ending, Ending::Older) { closing::REOPENING } else { closing::FINISHING };
+                let is_closed = closing::close(self.store, &self.orders, patience);
+                // It is opened again only when nobody else has it any more.
+                let hangs = matches!(ending, Ending::Older) && !is_closed;
+                Err(if hangs { Ending::Hung(self.config.data_dir) } else { ending })
+            }
             End::AtOnce => {
-                log::warn!("told to stop again: stops at once");
-                // Dropping it would wait for the disk.
-                std::mem::forget(self.store);
-                Ok(())
+                log::warn!("told to stop at once");
+                Ok(Parting::AtOnce(self.store))
             }
             End::None | End::Asked | End::Retired => {
-                closing::close(self.store, &self.orders);
+                if !closing::close(self.store, &self.orders, closing::FINISHING) {
+                    log::warn!(
+                        "the disk has not finished in time: what is left is read from the other members, or again, at the \
+                         next start"
+                    );
+                }
                 log::info!("stopped");
-                Ok(())
+                Ok(Parting::InOrder)
             }
         }
     }
@@ -213,6 +151,7 @@ impl Service {
                 }
                 Order::StopNow => self.end = End::AtOnce,
                 Order::Reload(read) => self.reload(&read.0, &read.1),
+                Order::Part(from) => self.peers.part(from),
             }
         }
     }
@@ -224,9 +163,13 @@ impl Service {
         self.clients.change_keys(keys);
         self.host.change_keys(keys);
         let (cluster, clients) = (keys.cluster.len(), keys.clients.len());
+        self.store.limit(config.log_keep, config.disk_low);
         log::info!(
-            "read the configuration again: log is {}, there are {cluster} cluster keys and {clients} client keys",
-            config.log
+            "read the configuration again: log is {}, there are {cluster} cluster keys and {clients} client keys, disk-low is \
+             {}, log-keep is {}",
+            config.log,
+            format_bytes(config.disk_low),
+            format_bytes(config.log_keep)
         );
         let fixed = self.config.fixed_that_differ(config);
         if !fixed.is_empty() {
@@ -238,6 +181,10 @@ impl Service {
     fn take_reports(&mut self) -> bool {
         for _ in 0..REPORTS_BUDGET {
             let Some(done) = self.store.poll() else { return false };
+            if done == Done::Report(Report::Failed) {
+                let why = self.store.failure().unwrap_or("nobody knows why").to_owned();
+                self.finish(End::Failed(Ending::Disk(self.config.data_dir.clone(), why)));
+            }
             let input = match done {
                 Done::Report(report) => Input::Report(report),
                 Done::Fetched(id, fetched) => Input::Fetched { id, fetched },
@@ -343,7 +290,7 @@ impl Service {
 
     /// Says once that clients are served.
     fn greet(&mut self) {
-        if !self.greeted && self.replica.group().is_serving(self.clock.now()) {
+        if !self.greeted && self.replica.is_serving(self.clock.now()) {
             self.greeted = true;
             log::info!("ready: clients are served at {}", self.config.client);
         }
@@ -352,7 +299,7 @@ impl Service {
     /// Tells the service manager how it is.
     fn tell(&mut self, manager: &mut Manager) {
         let now = self.clock.now();
-        manager.tick(now, || Standing::of(self.replica.group(), self.me, now).to_string(), || self.store.vitals());
+        manager.tick(now, || Standing::of(&self.replica, self.me, now).to_string(), || self.store.vitals());
     }
 
     /// Pins up how it is, for whoever watches.
@@ -363,9 +310,11 @@ impl Service {
             return;
         }
         self.post_at = now + POST_EVERY;
-        let standing = Standing::of(self.replica.group(), self.me, now);
+        let standing = Standing::of(&self.replica, self.me, now);
         self.story.look(&standing);
-        self.stuck.look(now, self.replica.group(), self.me, &self.config.data_dir);
+        if let Some(line) = self.stuck.look(now, &self.replica, self.me, &self.config.data_dir) {
+            log::warn!("{line}");
+        }
         let Service { me, replica, store, peers, clients, meter, .. } = self;
         let seen = Seen { now, me: *me, standing: &standing, replica, store, peers, clients, meter };
         let stops = Check {

@@ -2,8 +2,9 @@
 //! status, the readiness page and the metrics are made of it.
 
 use crate::board::Check;
-use ftq_core::group::Group;
 use ftq_core::ids::{Ballot, MemberId, MemberSet, Slot};
+use ftq_core::machine::Machine;
+use ftq_core::replica::Replica;
 use ftq_core::time::Time;
 use std::fmt;
 
@@ -37,13 +38,16 @@ pub(crate) struct Standing {
     pub(crate) is_serving: bool,
     /// The last slot that it has applied.
     pub(crate) applied: Slot,
-    /// How many slots others have committed that it has not applied.
+    /// How many slots are committed, here or at others, that it has not applied.
     pub(crate) lag: u64,
+    /// Up to which slot it still applies what was in its store, after a start.
+    pub(crate) replays_to: Option<Slot>,
 }
 
 impl Standing {
     /// Where the replica of `me` stands.
-    pub(crate) fn of(group: &Group, me: MemberId, now: Time) -> Standing {
+    pub(crate) fn of<M: Machine>(replica: &Replica<M>, me: MemberId, now: Time) -> Standing {
+        let group = replica.group();
         let view = group.view();
         let role = match (group.is_active(), group.votes() && group.is_whole()) {
             (true, _) if view.ring.contains(&me) => Role::Sequencer,
@@ -57,9 +61,10 @@ impl Standing {
             members: view.set(),
             heard: group.heard(now),
             role,
-            is_serving: group.is_serving(now),
+            is_serving: replica.is_serving(now),
             applied,
             lag: group.known_committed(now).0.saturating_sub(applied.0),
+            replays_to: replica.replays_to(),
         }
     }
 }
@@ -88,8 +93,16 @@ impl fmt::Display for Role {
 impl Standing {
     /// What a client needs of a replica: where one does not hold it should go elsewhere.
     pub(crate) fn checks(&self) -> Vec<Check> {
-        let Standing { view, members, heard, role, is_serving, applied, lag } = self;
+        let Standing { view, members, heard, role, is_serving, applied, lag, replays_to } = self;
         vec![
+            Check {
+                name: "replayed",
+                holds: replays_to.is_none(),
+                details: replays_to.map_or_else(
+                    || "what was in the store is applied".to_owned(),
+                    |end| format!("slot {applied} of the {end} in the store"),
+                ),
+            },
             Check { name: "role", holds: matches!(role, Role::Sequencer | Role::Voter), details: role.to_string() },
             Check {
                 name: "serving",
@@ -106,7 +119,7 @@ impl Standing {
 
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Standing { view, members, role, is_serving, applied, lag, .. } = self;
+        let Standing { view, members, role, is_serving, applied, lag, replays_to, .. } = self;
         let serving = if *is_serving { "serving" } else { "not serving" };
         if view.is_none() {
             write!(f, "{serving}, {role}, no view yet")?;
@@ -114,6 +127,9 @@ impl fmt::Display for Standing {
             write!(f, "{serving}, {role}, view {view:?} of {members}")?;
         }
         write!(f, ", slot {applied}")?;
+        if let Some(end) = replays_to {
+            write!(f, " of the {end} in the store")?;
+        }
         if *lag > 0 { write!(f, ", {lag} behind") } else { Ok(()) }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A line for each slot is for tracing; what the network can bring about is for debugging.
 
+use crate::ending;
 use crate::standing::Standing;
 use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::replica::{Event, Succession};
@@ -72,8 +73,10 @@ impl Story {
             Event::Disordered { members, mine, is_outnumbered } => {
                 // The ending says so.
                 if !is_outnumbered {
+                    let (mine, theirs) = ending::orders(*mine);
                     log::error!(
-                        "{members} were told another order than {mine:?}: they can't be in a view with this replica"
+                        "{members} is told the order \"{theirs}\", and this one \"{mine}\": it can't be in a view with this \
+                         replica"
                     );
                 }
             }

@@ -20,11 +20,11 @@ mod estranged;
 #[cfg(test)]
 mod tests;
 
-pub use estranged::{Estranged, Estrangement};
+pub use estranged::{Estranged, Estrangement, Names};
 
 use crate::keys::{Secret, expand};
 use ftq_core::ids::{BootId, ClusterId, MemberId};
-use ftq_core::link::{HEADER_BYTES, PacketName};
+use ftq_core::link::{HEADER_BYTES, PacketName, cluster_tag};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::Prk;
 use std::fmt;
@@ -163,6 +163,20 @@ impl Opener {
         Ok(&datagram[KEY_BYTES..end])
     }
 
+    /// What a datagram that was not opened calls its key and its cluster, and what those are called here: for a person
+    /// to compare. None of it is secret.
+    pub fn names(&self, datagram: &[u8]) -> Names {
+        let head = datagram.split_first_chunk::<KEY_BYTES>();
+        let name = head.and_then(|(_, header)| PacketName::read(header));
+        let keys: Vec<String> = self.keys.iter().map(|(tag, _)| hex(tag)).collect();
+        Names {
+            key: head.map(|(tag, _)| hex(tag)).unwrap_or_default(),
+            cluster: name.map(|name| hex(&name.cluster())).unwrap_or_default(),
+            own_keys: if keys.is_empty() { "none".to_owned() } else { keys.join(", ") },
+            own_cluster: hex(&cluster_tag(self.cluster)),
+        }
+    }
+
     /// How many datagrams were opened.
     pub fn opened(&self) -> u64 {
         self.opened
@@ -185,6 +199,10 @@ impl Opener {
             self.boots.remove(oldest);
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A cluster key for one cluster: what it is called in datagrams, and what boots' keys come from.

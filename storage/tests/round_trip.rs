@@ -222,7 +222,10 @@ fn a_directory_belongs_to_one_process_and_one_cluster() {
     drop(bench);
     drop(Bench::try_open(directory.path(), &ours).unwrap());
     let refused = Bench::try_open(directory.path(), &theirs).err().unwrap();
-    assert!(matches!(refused, OpenError::OtherCluster { found: ClusterId([1, ..]) }), "{refused}");
+    assert!(
+        matches!(refused, OpenError::OtherCluster { found: ClusterId([1, ..]), wanted: ClusterId([2, ..]) }),
+        "{refused}"
+    );
     let (bench, _) = Bench::try_open(directory.path(), &SMALL).unwrap();
     assert_eq!(bench.store.identity().cluster(), ours.cluster);
 }

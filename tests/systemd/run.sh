@@ -6,50 +6,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-if [ -z "${FTQ_BED:-}" ]; then
-    cargo build --quiet --locked --bin ftqd --bin ftqctl --bin ftq-process
-    export FTQ_PROGRAMS=${CARGO_TARGET_DIR:-target}/debug FTQ_BEDS=${CARGO_TARGET_DIR:-target}/systemd
-fi
-. tests/machines/notes.sh
-. tests/systemd/machine.sh
-
-# How long the manager may take to notice something and act: the watchdog's time, and to kill and to start.
-ACTS_S=90
-
-notes=$root/root/notes
-life=0
-
-bring() {
-    mkdir -p "$root/root/ftq" "$notes"
-    cp -r systemd docs "$root/root/ftq/"
-    cp "$FTQ_PROGRAMS"/{ftqd,ftqctl,ftq-process} "$root/root/ftq/"
-}
-
-work() {
-    life=$((life + 1))
-    rm -f "$notes/stop"
-    inside /root/ftq/ftq-process clients work --server 127.0.0.1:7410 --name "1-$life" /root/notes \
-        >>"$bed/clients.log" 2>&1 &
-    clients=$!
-}
-
-rest() {
-    touch "$notes/stop"
-    wait "$clients" || fail "the clients ended with an error: $(tail -n 3 "$bed/clients.log")"
-    rm "$notes/stop"
-}
-
-# property NAME: what the manager says of the service
-property() {
-    inside systemctl show ftqd --property "$1" --value
-}
+. tests/systemd/service.sh
 
 start() {
     inside systemctl --quiet enable --now ftqd || fail "it does not start: $(state)"
-}
-
-state() {
-    inside systemctl status --no-pager --lines 20 ftqd 2>&1 || true
 }
 
 # Waits until the manager has started the service again, so many times in all.
@@ -84,7 +44,7 @@ inside /root/ftq/systemd/install.sh /root/ftq >/dev/null
 start
 [ "$(inside stat -c %U:%a /var/lib/ftq/local-1)" = ftq:700 ] || fail "the data can be seen by others"
 told "it is installed and runs: $(property StatusText)"
-work
+work 127.0.0.1:7410
 go_on 1
 
 inside systemctl restart ftqd
@@ -118,13 +78,13 @@ told "its disk hung, and the watchdog has bitten"
 
 rest
 restart_machine
-work
+work 127.0.0.1:7410
 go_on 1
 told "the machine was rebooted"
 
 crash
 boot
-work
+work 127.0.0.1:7410
 go_on 1
 told "the machine crashed, and came up again"
 
@@ -136,4 +96,4 @@ go_on 1
 told "it was taken away and installed again"
 
 rest
-inside /root/ftq/ftq-process clients tally --server 127.0.0.1:7410 /root/notes
+tally 127.0.0.1:7410

@@ -29,6 +29,10 @@ const LENT: Span = Span::secs(1);
 /// … unless the log has grown by so much since: it has to be cut some time.
 const LENT_SLOTS: u64 = 1 << 20;
 
+/// While the store has so many jobs to finish nothing more is asked for: as many answers together are about as much as
+/// may be uncommitted. A disk that hangs must not have all that the others order pile up here.
+pub(super) const UNSTORED_JOBS: usize = 64;
+
 /// After so long without an answer somebody is asked again.
 const ANSWER_WITHIN: Span = Span::millis(100);
 
@@ -84,7 +88,7 @@ impl Group {
             self.catch_up.asked = None;
             return;
         }
-        if self.catch_up.asked.is_some_and(|(_, at)| now.since(at) < ANSWER_WITHIN) {
+        if self.catch_up.asked.is_some_and(|(_, at)| now.since(at) < ANSWER_WITHIN) || self.is_store_full() {
             return;
         }
         let slow = self.catch_up.asked.take().map(|(member, _)| member);
@@ -156,9 +160,14 @@ impl Group {
         }
         self.catch_up.download = None;
         self.catch_up.asked = None;
-        if self.detector.peer(from).is_some_and(|peer| peer.heartbeat.committed > self.complete_to()) {
+        let is_ahead = self.detector.peer(from).is_some_and(|peer| peer.heartbeat.committed > self.complete_to());
+        if is_ahead && !self.is_store_full() {
             self.ask(now, from);
         }
+    }
+
+    fn is_store_full(&self) -> bool {
+        self.outstanding.len() >= UNSTORED_JOBS
     }
 
     /// Committed slots of another replica, which follow what is committed here, replace what stood there.

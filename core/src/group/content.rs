@@ -114,6 +114,20 @@ impl Iterator for Requests {
     }
 }
 
+/// So many slots that order nothing, from the first one on, and the view that they were sequenced in.
+#[cfg(test)]
+pub(crate) fn empty_slots(cluster: ClusterId, n: u64) -> (Ballot, Vec<crate::store::SlotRecord>) {
+    let store = crate::ids::StoreId([2; 16]);
+    let view = Ballot { number: 1, proposer: MemberId::new(2), store };
+    let mut digest = genesis(cluster);
+    let next = |n| {
+        let content = begin([].into_iter(), 0).into_bytes();
+        digest = chain(digest, Slot(n), view, SlotClock(n), &content);
+        crate::store::SlotRecord { slot: Slot(n), view, clock: SlotClock(n), digest, content }
+    };
+    (view, (1..=n).map(next).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

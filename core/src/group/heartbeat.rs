@@ -88,8 +88,12 @@ impl Group {
         self.differing = differing;
     }
 
-    /// Whether the disks have room for what makes the state grow: this one's, and those of a quorum.
+    /// Whether the disks have room for what makes the state grow: this one's, and those of a quorum. Without a view
+    /// nothing is known of the others' disks, and so nothing is said of any.
     pub(crate) fn room(&self, now: Time) -> Room {
+        if !self.is_serving(now) {
+            return Room::Enough;
+        }
         let is_full = |m: &MemberId| self.detector.fresh(now, *m).is_some_and(|h| h.nearly_full);
         let others = self.view().set().without(self.options.me).iter().filter(|m| !is_full(m)).collect::<MemberSet>();
         let with_room = if self.is_nearly_full { others } else { others.with(self.options.me) };

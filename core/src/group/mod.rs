@@ -307,6 +307,8 @@ impl Group {
             Report::Durable { job, generation, end, ordinal } => {
                 self.ordinal = self.ordinal.max(ordinal);
                 self.on_durable(now, job, generation, end);
+                // Perhaps the store was what it waited for.
+                self.step_catch_up(now);
             }
             Report::Delivered { upto } => {
                 self.archived = self.archived.max(upto);

@@ -116,8 +116,8 @@ pub(super) enum Kind {
     Pair,
 }
 
-/// The tag of a cluster.
-pub(super) fn cluster_tag(cluster: ClusterId) -> [u8; 8] {
+/// What a cluster is called in packets.
+pub fn cluster_tag(cluster: ClusterId) -> [u8; 8] {
     xxh3_64(&cluster.0).to_le_bytes()
 }
 
@@ -275,6 +275,11 @@ impl PacketName {
     /// Whether it says that it is of this cluster.
     pub fn is_of(&self, cluster: ClusterId) -> bool {
         self.cluster == cluster_tag(cluster)
+    }
+
+    /// What its cluster is called in a packet.
+    pub fn cluster(&self) -> [u8; 8] {
+        self.cluster
     }
 }
 

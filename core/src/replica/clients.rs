@@ -32,11 +32,15 @@ const UNDER_WAY: usize = 16_384;
 /// How many bytes of requests are held back before clients are told that the replica is busy.
 const HELD_BYTES: usize = 8 << 20;
 
+/// How many requests are: small ones take more room than their bytes.
+const HELD: usize = 65_536;
+
 /// For how long requests are held while no slot can be sequenced; a view change takes less.
 const HOLD: Span = Span::millis(600);
 
-/// How many reads may wait for a quorum to say that they are up to date.
+/// How many reads may wait for a quorum to say that they are up to date, and how many bytes of questions.
 const READS_MAX: usize = 65_536;
+const READS_BYTES: usize = 8 << 20;
 
 /// A busy replica asks to be left alone for a while.
 const BUSY: Refusal = Refusal::Busy { after_ms: 20 };
@@ -62,6 +66,7 @@ pub(super) struct Clients {
     /// Who wants the answer to a command that waits in the machine.
     parked: BTreeMap<(SessionId, u64), Parked>,
     reads: BTreeMap<Token, Reading>,
+    reads_bytes: usize,
     last_read: u64,
     served_at: Time,
     sweep_at: Time,
@@ -100,6 +105,19 @@ struct Reading {
     question: Bytes,
 }
 
+/// How many wait at a replica, to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crowd {
+    /// Requests that have not left.
+    pub held: usize,
+    /// The bytes of those.
+    pub held_bytes: usize,
+    /// Requests that have left, and wait in the machine for something to happen.
+    pub parked: usize,
+    /// Reads that wait for a quorum.
+    pub reads: usize,
+}
+
 impl Clients {
     /// Nobody waits yet.
     pub(super) fn new(now: Time) -> Clients {
@@ -111,12 +129,19 @@ impl Clients {
             names: BTreeMap::new(),
             parked: BTreeMap::new(),
             reads: BTreeMap::new(),
+            reads_bytes: 0,
             last_read: 0,
             served_at: now,
             sweep_at: Time::NEVER,
             slab: BytesMut::new(),
             scratch: Vec::new(),
         }
+    }
+
+    /// How many there are.
+    pub(super) fn crowd(&self) -> Crowd {
+        let Clients { held, held_bytes, parked, reads, .. } = self;
+        Crowd { held: held.len(), held_bytes: *held_bytes, parked: parked.len(), reads: reads.len() }
     }
 
     /// When to look at the clients' deadlines.
@@ -194,11 +219,17 @@ impl Clients {
         machine: &Sessions<M>,
         out: &mut VecDeque<Output>,
     ) {
-        let Some(Reading { client, nonce, question, .. }) = self.reads.remove(&token) else { return };
+        let Some(Reading { client, nonce, question, .. }) = self.take_read(token) else { return };
         let mut answer = Vec::new();
         machine.query(&question, &mut answer);
         let message = ServerMessage::ReadAnswer { nonce, slot, answer: answer.into() };
         out.push_back(Output::Reply { client, message });
+    }
+
+    fn take_read(&mut self, token: Token) -> Option<Reading> {
+        let reading = self.reads.remove(&token)?;
+        self.reads_bytes -= reading.question.len();
+        Some(reading)
     }
 
     /// The bytes of a request as the log carries it.
@@ -240,15 +271,14 @@ impl Clients {
 }
 
 impl<M: Machine> Replica<M> {
-    /// What is said to a command that makes the state larger while there is no room for that. Without a view
-    /// nothing is known of the others' disks, and so nothing is said of them.
+    /// What is said to a command that makes the state larger while there is no room for that.
     fn lacks_room(&self, now: Time, command: &Bytes) -> Option<Refusal> {
         let refusal = match self.group.room(now) {
             Room::Enough => return None,
             Room::Elsewhere => Refusal::NoQuorum,
             Room::Nowhere => Refusal::DiskFull,
         };
-        (self.group.is_serving(now) && self.machine.machine().grows(command)).then_some(refusal)
+        self.machine.machine().grows(command).then_some(refusal)
     }
 
     /// A client said something.
@@ -295,12 +325,14 @@ impl<M: Machine> Replica<M> {
                 self.out.push_back(Output::Reply { client, message });
             }
             ClientMessage::Read { nonce, local: false, wait_ms, question } => {
-                if self.is_retiring() || !self.group.is_serving(now) {
+                if self.is_retiring() || !self.is_serving(now) {
                     return self.refuse_client(client, RequestName::Read(nonce), Refusal::NoQuorum);
                 }
-                if self.clients.reads.len() >= READS_MAX {
+                let bytes = self.clients.reads_bytes + question.len();
+                if self.clients.reads.len() >= READS_MAX || bytes > READS_BYTES {
                     return self.refuse_client(client, RequestName::Read(nonce), BUSY);
                 }
+                self.clients.reads_bytes = bytes;
                 self.clients.last_read += 1;
                 let token = Token(self.clients.last_read);
                 self.clients
@@ -317,7 +349,7 @@ impl<M: Machine> Replica<M> {
         for token in self.group.forget_unwanted(|token| self.clients.wants(now, token)) {
             self.clients.take(token);
         }
-        let serving = self.group.is_serving(now);
+        let serving = self.is_serving(now);
         if serving {
             self.clients.served_at = now;
         }
@@ -350,10 +382,10 @@ impl<M: Machine> Replica<M> {
         if body.len() > REQUEST_BYTES_MAX {
             return self.refuse_client(client, name, Refusal::TooLarge);
         }
-        if self.is_retiring() || (!self.group.is_serving(now) && now.since(self.clients.served_at) > HOLD) {
+        if self.is_retiring() || (!self.is_serving(now) && now.since(self.clients.served_at) > HOLD) {
             return self.refuse_client(client, name, Refusal::NoQuorum);
         }
-        if self.clients.held_bytes + body.len() > HELD_BYTES {
+        if self.clients.held_bytes + body.len() > HELD_BYTES || self.clients.held.len() >= HELD {
             return self.refuse_client(client, name, BUSY);
         }
         self.clients.held_bytes += body.len();
@@ -387,7 +419,12 @@ impl<M: Machine> Replica<M> {
     fn sweep(&mut self, now: Time) {
         let clients = &mut self.clients;
         clients.sweep_at = now + SWEEP_EVERY;
-        clients.reads.retain(|_, reading| now < reading.until);
+        let Clients { reads, reads_bytes, .. } = clients;
+        reads.retain(|_, reading| {
+            let is_wanted = now < reading.until;
+            *reads_bytes -= if is_wanted { 0 } else { reading.question.len() };
+            is_wanted
+        });
         if now.since(clients.served_at) > HOLD {
             self.turn_away();
         }
@@ -417,7 +454,7 @@ impl<M: Machine> Replica<M> {
             self.out.push_back(Output::Reply { client: parked.client, message });
         }
         for token in self.group.withdraw_reads() {
-            if let Some(Reading { client, nonce, .. }) = clients.reads.remove(&token) {
+            if let Some(Reading { client, nonce, .. }) = clients.take_read(token) {
                 let message = ServerMessage::Refused { request: RequestName::Read(nonce), refusal: Refusal::NoQuorum };
                 self.out.push_back(Output::Reply { client, message });
             }

@@ -141,6 +141,8 @@ pub enum Reason {
     Group,
     /// Replica: a client's deadline.
     Clients,
+    /// Replica: the log of the store is not applied yet.
+    Replay,
     /// Replica: the end of its patience when it retires.
     Retirement,
 }

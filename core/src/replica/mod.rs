@@ -3,6 +3,7 @@
 //! [`Replica::handle`] takes an input and never fails; [`Replica::poll`] is drained after one or more
 //! inputs; [`Replica::deadline`] says when to call with [`Input::Tick`] at the latest.
 
+mod applying;
 mod changes;
 mod clients;
 mod event;
@@ -14,6 +15,7 @@ mod retirement;
 mod tests;
 
 pub use changes::{ChangeId, ChangeOutcome};
+pub use clients::Crowd;
 pub use event::{Event, Succession};
 pub use inquiry::{
     Cause, Changed, Inquiry, LogPage, LogRequest, LogSlot, Peer, RequestKind, SnapshotSeen, SnapshotTaken, State,
@@ -23,16 +25,17 @@ pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
 
 use crate::chance::Chance;
 use crate::group::message::{Message, Unread};
-use crate::group::{self, Delivery, Group, Timing, content};
-use crate::ids::{BootId, MemberId, MemberSet};
+use crate::group::{self, Group, Timing};
+use crate::ids::{BootId, MemberId, MemberSet, Slot};
 use crate::link::{self, Epoch, Link};
-use crate::machine::{Machine, Place, Unrestored};
-use crate::session::table::{Applied, Sessions};
+use crate::machine::{Machine, Unrestored};
+use crate::session::table::Sessions;
 use crate::store::{Opened, Snapshot};
 use crate::time::Time;
 use crate::wire::Writer;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use applying::Replay;
 use changes::{Ordered, Orderer};
 use clients::Clients;
 use inquiry::{Chronicle, EndedChanges, LogReads, Outline, Paces, Taking};
@@ -58,8 +61,7 @@ pub struct Replica<M> {
     group_at: Time,
     /// When this replica may order something by itself again.
     orders_at: Time,
-    /// Up to this slot the log is applied from the store: no snapshot of it is taken again.
-    replayed: u64,
+    replay: Replay,
     unsettled: bool,
     retirement: Retirement,
     stopped: bool,
@@ -81,7 +83,7 @@ impl<M: Machine> Replica<M> {
         let mut machine = Sessions::new(machine);
         let refused = opened.snapshot.as_ref().and_then(|snapshot| restored(&mut machine, snapshot).err());
         let outline = opened.snapshot.as_ref().map(Outline::of).unwrap_or_default();
-        let replayed = opened.delivered.last().map_or(0, |record| record.slot.0);
+        let replay = Replay::of(&opened);
         let group_options = group::Options {
             me: options.me,
             cluster: options.cluster,
@@ -110,7 +112,7 @@ impl<M: Machine> Replica<M> {
             machine,
             group_at: now,
             orders_at: now,
-            replayed,
+            replay,
             unsettled: true,
             retirement: Retirement::None,
             stopped: false,
@@ -175,11 +177,23 @@ impl<M: Machine> Replica<M> {
         let clients = self.clients.deadline().map(|at| (at, Reason::Clients));
         let group = Some((self.group_at, Reason::Group));
         let retirement = self.retirement.deadline().map(|at| (at, Reason::Retirement));
+        let replay = self.replay.is_under_way().then_some((Time(0), Reason::Replay));
         if self.stopped {
             None
         } else {
-            [link, group, clients, retirement].into_iter().flatten().min_by_key(|(at, _)| *at)
+            [replay, link, group, clients, retirement].into_iter().flatten().min_by_key(|(at, _)| *at)
         }
+    }
+
+    /// Whether slots are sequenced in its view, it hears a quorum, and it has applied what its store holds: requests
+    /// may leave.
+    pub fn is_serving(&self, now: Time) -> bool {
+        !self.replay.is_under_way() && self.group.is_serving(now)
+    }
+
+    /// Up to which slot the log is still being applied that was in the store, after a start.
+    pub fn replays_to(&self) -> Option<Slot> {
+        self.replay.is_under_way().then(|| self.replay.end())
     }
 
     /// The group, to look at.
@@ -195,6 +209,11 @@ impl<M: Machine> Replica<M> {
     /// The machine with its sessions, to look at.
     pub fn machine(&self) -> &Sessions<M> {
         &self.machine
+    }
+
+    /// How many clients wait here.
+    pub fn waiting(&self) -> Crowd {
+        self.clients.crowd()
     }
 
     /// How often messages of peers were refused, by reason: link counts packets and frames, this what they held.
@@ -214,6 +233,10 @@ impl<M: Machine> Replica<M> {
                 break;
             }
             self.group.settle(now);
+            if self.replay.is_under_way() {
+                self.carry_out(now);
+                break;
+            }
         }
         self.settle_changes(now);
         self.settle_snapshots();
@@ -309,52 +332,6 @@ impl<M: Machine> Replica<M> {
                     self.out.push_back(Output::Event(event));
                 }
             }
-        }
-    }
-
-    /// Applies what is committed; whether there was anything.
-    fn apply_committed(&mut self, now: Time) -> bool {
-        let mut applied = false;
-        while let Some(Delivery { record, view }) = self.group.deliver() {
-            applied = true;
-            self.machine.advance(record.slot, record.clock);
-            self.complete();
-            let Ok(requests) = content::requests(&record.content) else {
-                self.group.stop("a committed slot can't be read");
-                return true;
-            };
-            for (position, (origin, number, body)) in (0u32..).zip(requests) {
-                let place = Place { slot: record.slot.0, position };
-                let done = self.machine.apply(place, &body);
-                if let Applied::UnknownRules(_) = done {
-                    self.group.stop(orders::UNKNOWN);
-                    return true;
-                }
-                if done.is_repeated() {
-                    self.out.push_back(Output::Event(Event::Repeated));
-                }
-                if let Some(token) = self.group.own_token(record.view, origin, number) {
-                    self.clients.answer(token, done, &mut self.out);
-                }
-                self.complete();
-            }
-            let (slot, clock) = (record.slot, record.clock);
-            let due = slot.0 % self.options.snapshot_every == 0 && slot.0 > self.replayed;
-            if due && self.group.may_snapshot(now) {
-                self.take_snapshot(now, &record);
-            }
-            let (digest, content, state) = (record.digest, record.content, self.machine.digest());
-            self.out.push_back(Output::Event(Event::Applied { view, slot, digest, clock, content, state }));
-        }
-        self.group.set_alarm(self.machine.deadline());
-        self.group.set_awaited(self.clients.has_parked());
-        applied
-    }
-
-    /// Answers those who had waited.
-    fn complete(&mut self) {
-        while let Some(done) = self.machine.completed() {
-            self.clients.complete(done, &mut self.out);
         }
     }
 

@@ -19,7 +19,7 @@ impl<M: Machine> Replica<M> {
     /// Orders what is missing, if it is for this replica to do.
     pub(super) fn order_by_itself(&mut self, now: Time) {
         let lowest = || self.group.view().set().iter().next() == Some(self.options.me);
-        if now < self.orders_at || !lowest() || !self.group.is_serving(now) {
+        if now < self.orders_at || !lowest() || !self.is_serving(now) {
             return;
         }
         let (known, machine) = (self.group.rules_known(), self.machine.machine());

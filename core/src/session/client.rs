@@ -119,6 +119,7 @@ struct Outstanding {
 enum Retry {
     Elsewhere,
     After { ms: u32 },
+    ElsewhereAfter { ms: u32 },
 }
 
 /// A question that was sent.
@@ -367,7 +368,9 @@ impl Client {
         match refusal {
             Refusal::NoQuorum => self.retry(now, server, request, Retry::Elsewhere),
             Refusal::Busy { after_ms } => self.retry(now, server, request, Retry::After { ms: after_ms }),
-            Refusal::DiskFull => self.retry(now, server, request, Retry::After { ms: DISK_FULL_AFTER_MS }),
+            Refusal::DiskFull => {
+                self.retry(now, server, request, Retry::ElsewhereAfter { ms: DISK_FULL_AFTER_MS });
+            }
             // It goes on as if nothing had been said: another copy may still be executed.
             Refusal::TooLarge | Refusal::NotAllowed => {}
         }
@@ -390,6 +393,10 @@ impl Client {
         let Some(attempt) = attempt.filter(|attempt| attempt.server() == server) else { return };
         match retry {
             Retry::After { ms } => attempt.wait(now, ms, &mut self.chance),
+            Retry::ElsewhereAfter { ms } => {
+                attempt.pass_on(&self.options);
+                attempt.wait(now, ms, &mut self.chance);
+            }
             Retry::Elsewhere => {
                 attempt.move_on(now, &self.options, &mut self.chance);
                 if self.preferred == server {

@@ -178,7 +178,7 @@ fn parse_bytes(text: &str) -> Option<u64> {
 }
 
 /// A size with the largest unit that leaves it whole.
-pub(super) fn format_bytes(bytes: u64) -> String {
+pub(crate) fn format_bytes(bytes: u64) -> String {
     let fits = |times: u64| bytes >= times && bytes.is_multiple_of(times);
     let (name, times) = UNITS.iter().find(|(_, times)| fits(*times)).unwrap_or(&("B", 1));
     format!("{} {name}", bytes / times)

@@ -13,6 +13,7 @@ mod reading;
 mod tests;
 
 pub use address::{Address, reachable};
+pub(crate) use fields::format_bytes;
 pub use problems::Problems;
 pub(crate) use reading::level;
 
@@ -155,8 +156,6 @@ impl Config {
             ("order", self.order != other.order),
             ("data-dir", self.data_dir != other.data_dir),
             ("journal", self.journal != other.journal),
-            ("log-keep", self.log_keep != other.log_keep),
-            ("disk-low", self.disk_low != other.disk_low),
         ];
         differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }

@@ -59,12 +59,18 @@ pub(super) fn print(config: &Config) -> String {
     page.key(
         "log-keep",
         text(format_bytes(config.log_keep)),
-        &["How much of the log is kept for members that were away; who was away for longer gets a snapshot."],
+        &[
+            "How much of the log is kept for members that were away; who was away for longer gets a snapshot.",
+            "Read again on SIGHUP.",
+        ],
     );
     page.key(
         "disk-low",
         text(format_bytes(config.disk_low)),
-        &["With less than this free the disk is nearly full: pushes are refused until twice as much is free."],
+        &[
+            "With less than this free the disk is nearly full: pushes are refused until twice as much is free.",
+            "Read again on SIGHUP.",
+        ],
     );
     page.key("log", text(config.log.to_string().to_lowercase()), &[
         "Which lines are written: \"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\". Read again on SIGHUP.",

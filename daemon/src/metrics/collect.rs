@@ -37,7 +37,7 @@ pub(crate) fn collect(seen: &Seen<'_>) -> String {
 }
 
 fn place(page: &mut Page, seen: &Seen<'_>) {
-    let Standing { view, members, heard, role, is_serving, applied, lag } = seen.standing;
+    let Standing { view, members, heard, role, is_serving, applied, lag, replays_to: _ } = seen.standing;
     let rules = seen.replica.machine().machine().summary().rules.to_string();
     page.gauge("ftq_build_info", &[("version", env!("CARGO_PKG_VERSION")), ("rules", &rules)], 1);
     page.gauge("ftq_serving", &[], u8::from(*is_serving));
@@ -48,11 +48,17 @@ fn place(page: &mut Page, seen: &Seen<'_>) {
     page.gauge("ftq_view_members", &[], members.len());
     page.counter("ftq_view_changes", &[], seen.meter.views);
     for member in others(seen) {
-        let name = member.to_string();
-        page.gauge("ftq_member_heard", &[("member", &name)], u8::from(heard.contains(member)));
+        page.gauge("ftq_member_heard", &[("member", &member.to_string())], u8::from(heard.contains(member)));
     }
     page.gauge("ftq_slot", &[], applied);
     page.gauge("ftq_lag_slots", &[], lag);
+    let group = seen.replica.group();
+    let known = group.known_committed(seen.now);
+    let others = group.acquaintances(seen.now).filter(|(member, ..)| group.electorate().set().contains(*member));
+    for (member, _, heartbeat) in others.filter(|(member, ..)| heard.contains(*member)) {
+        let lag = known.0.saturating_sub(heartbeat.committed.0);
+        page.gauge("ftq_member_lag_slots", &[("member", &member.to_string())], lag);
+    }
 }
 
 fn order(page: &mut Page, seen: &Seen<'_>) {
@@ -80,6 +86,11 @@ fn requests(page: &mut Page, seen: &Seen<'_>) {
     let own = seen.replica.group().own();
     page.gauge("ftq_requests_under_way", &[], own.len());
     page.gauge("ftq_requests_under_way_bytes", &[], own.bytes());
+    let waiting = seen.replica.waiting();
+    page.gauge("ftq_requests_held", &[], waiting.held);
+    page.gauge("ftq_requests_held_bytes", &[], waiting.held_bytes);
+    page.gauge("ftq_requests_parked", &[], waiting.parked);
+    page.gauge("ftq_reads_waiting", &[], waiting.reads);
     page.gauge("ftq_client_channels", &[], seen.clients.channels());
 }
 
@@ -101,6 +112,9 @@ fn store(page: &mut Page, seen: &Seen<'_>) {
             syncs.classes.iter().enumerate().map(|(class, count)| (bound(class), *count)).collect();
         page.classes("ftq_sync_seconds", &[("thread", thread)], &classes, syncs.micros);
     }
+    for Vital { thread, bytes, .. } in seen.store.vitals() {
+        page.gauge("ftq_store_bytes", &[("thread", thread)], bytes);
+    }
     let group = seen.replica.group();
     page.gauge("ftq_store_jobs", &[], group.unfinished_jobs());
     page.gauge("ftq_store_job_age_seconds", &[], seconds(group.job_age(seen.now)));
@@ -112,7 +126,9 @@ fn store(page: &mut Page, seen: &Seen<'_>) {
 }
 
 fn network(page: &mut Page, seen: &Seen<'_>) {
-    page.counter("ftq_refused_messages", &[], seen.meter.refused_messages);
+    for (reason, count) in seen.replica.refused() {
+        page.counter("ftq_refused_messages", &[("reason", reason)], count);
+    }
     for (count, value) in seen.replica.link().counters().iter() {
         page.counter("ftq_link", &[("count", count)], value);
     }

@@ -34,7 +34,6 @@ pub(crate) struct Meter {
     pub(super) caught_up: u64,
     pub(super) restored: u64,
     pub(super) views: u64,
-    pub(super) refused_messages: u64,
     pub(super) is_nearly_full: bool,
     pub(super) turns: u64,
 }
@@ -56,7 +55,6 @@ impl Meter {
             caught_up: 0,
             restored: 0,
             views: 0,
-            refused_messages: 0,
             is_nearly_full: false,
             turns: 0,
         }
@@ -141,9 +139,9 @@ impl Meter {
             Event::CaughtUp { slots, .. } => self.caught_up += slots,
             Event::Restored { .. } => self.restored += 1,
             Event::Repeated => self.repeated += 1,
-            Event::Refused { .. } => self.refused_messages += 1,
             Event::NearlyFull(is_nearly_full) => self.is_nearly_full = *is_nearly_full,
-            Event::Promised { .. }
+            Event::Refused { .. }
+            | Event::Promised { .. }
             | Event::Suspects { .. }
             | Event::Opened { .. }
             | Event::Left { .. }

@@ -46,6 +46,8 @@ pub(super) enum Order {
     Hear(Vec<Heard>),
     /// Something to read.
     Fetch(FetchId, Fetch),
+    /// How much log is kept, and when the disk is nearly full.
+    Limit { log_keep_bytes: u64, low_bytes: u64 },
 }
 
 /// The thread.
@@ -150,6 +152,7 @@ impl Archivist {
         if let Some(is_nearly_full) = look.changed {
             self.outlet.say([Done::Report(Report::NearlyFull(is_nearly_full))]);
         }
+        self.vitals.holds(self.archive.disk_bytes()?);
         let Some(live) = self.archive.wants_move()? else { return Ok(()) };
         if !self.space.has(live) {
             log::debug!("the archive takes more than it needs, and there is no room to write it anew");
@@ -205,6 +208,11 @@ impl Archivist {
                 Ok(())
             }
             Order::Hear(marks) => self.archive.hear(&marks),
+            Order::Limit { log_keep_bytes, low_bytes } => {
+                self.archive.keep_log(log_keep_bytes);
+                self.space.mind(low_bytes);
+                Ok(())
+            }
             Order::Fetch(id, fetch) => {
                 let fetched = self.archive.fetched(fetch)?;
                 self.outlet.say([Done::Fetched(id, fetched)]);

@@ -24,6 +24,8 @@ pub enum OpenError {
     OtherCluster {
         /// The cluster that it belongs to.
         found: ClusterId,
+        /// The one that was asked for.
+        wanted: ClusterId,
     },
     /// Something that was synced is gone or differs.
     Damaged {
@@ -93,8 +95,12 @@ impl fmt::Display for OpenError {
             OpenError::Newer { format } => {
                 write!(f, "the store has format {format}, this version knows only up to {}: update ftq", super::FORMAT)
             }
-            OpenError::OtherCluster { found } => {
-                write!(f, "the store belongs to cluster {found:?}: give each cluster a directory of its own")
+            OpenError::OtherCluster { found, wanted } => {
+                write!(
+                    f,
+                    "the store belongs to cluster {found:?}, and `cluster` in the configuration means {wanted:?}: give each \
+                     cluster a directory of its own"
+                )
             }
             OpenError::Damaged { part, what } => {
                 write!(f, "the store's {part} is damaged: {what}")

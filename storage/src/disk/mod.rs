@@ -45,9 +45,9 @@ use register::Register;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use vitals::Vitals;
 use writer::Writer;
@@ -95,6 +95,7 @@ pub struct DiskStore {
     archivist: Option<Sender<archivist::Order>>,
     done: Receiver<Done>,
     has_failed: bool,
+    failure: Arc<OnceLock<String>>,
     vitals: [Vitals; 2],
     free: Arc<AtomicU64>,
     last: JobId,
@@ -129,6 +130,7 @@ impl DiskStore {
 
         let (said, done) = channel();
         let outlet = Outlet::new(said, Arc::new(wake));
+        let failure = outlet.failure();
         let (to_writer, writer_orders) = channel();
         let (to_archivist, archivist_orders) = channel();
         let snapshot = opened.snapshot.as_ref().map_or(Slot(0), |snapshot| snapshot.slot);
@@ -149,6 +151,7 @@ impl DiskStore {
             archivist: Some(to_archivist),
             done,
             has_failed: false,
+            failure,
             vitals,
             free,
             last: JobId(0),
@@ -166,6 +169,18 @@ impl DiskStore {
     /// What is free on its disk, once that was looked at.
     pub fn free_bytes(&self) -> Option<u64> {
         Some(self.free.load(Ordering::Relaxed)).filter(|free| *free > 0)
+    }
+
+    /// What has failed, once [`Report::Failed`] was said: which part, and what the system answered.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// From now on so much of the delivered log is kept, and the disk is nearly full with less than `low_bytes` free.
+    pub fn limit(&self, log_keep_bytes: u64, low_bytes: u64) {
+        if let Some(archivist) = &self.archivist {
+            let _ = archivist.send(archivist::Order::Limit { log_keep_bytes, low_bytes });
+        }
     }
 
     /// Whose store it is.
@@ -220,8 +235,8 @@ pub fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<String>, Op
     opening::start_anew(directory, code)
 }
 
-/// Sets the journal of a closed store aside, since others know more of the store than it shows. It is opened
-/// next as one that has lost its journal. Gives the name of what was set aside.
+/// Sets the journal of a closed store aside, since others know more of the store than it shows. It is one that has
+/// lost its journal from then on. Gives the name of what was set aside.
 pub fn distrust_journal(directory: &Path) -> Result<Option<String>, OpenError> {
     opening::distrust_journal(directory)
 }

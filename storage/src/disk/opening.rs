@@ -92,10 +92,15 @@ fn foreign_name(directory: &Path) -> Result<Option<String>, OpenError> {
     Ok(if is_store { None } else { names.into_iter().find(|name| !is_ours(name)) })
 }
 
-/// Sets the journal of a closed store aside, because others know more of this store than it shows: it is opened
-/// next as one that has lost its journal. Gives the name of what was set aside.
+/// Sets the journal of a closed store aside, because others know more of this store than it shows: it is one that
+/// has lost its journal from then on. Gives the name of what was set aside.
 pub(super) fn distrust_journal(directory: &Path) -> Result<Option<String>, OpenError> {
-    Directory::lock(directory)?.set_aside(JOURNAL)
+    let directory = Arc::new(Directory::lock(directory)?);
+    match Register::read(&directory)? {
+        Some(identity) => forget_journal(&Register::write(directory, identity)?),
+        // Opening it says that its identity is lost, and what follows from that.
+        None => Ok(None),
+    }
 }
 
 /// Whose store the directory holds.
@@ -114,7 +119,7 @@ fn identify(directory: Arc<Directory>, options: &Options) -> Result<Register, Op
         Err(other) => return Err(other),
     };
     match (register.identity().configured, options.cluster) {
-        (Some(found), Some(wanted)) if found != wanted => return Err(OpenError::OtherCluster { found }),
+        (Some(found), Some(wanted)) if found != wanted => return Err(OpenError::OtherCluster { found, wanted }),
         (None, Some(wanted)) => register.change(|identity| identity.configured = Some(wanted))?,
         (Some(_), Some(_)) | (Some(_) | None, None) => {}
     }
@@ -215,18 +220,24 @@ fn open_journal(register: &Register, archive: &Archive) -> Result<Journal, OpenE
 
 /// What the damaged journal had promised is not known any more: the store goes on under another id, as a learner.
 fn replace_journal(register: &Register, what: &str) -> Result<(), OpenError> {
-    let directory = register.directory();
-    let aside = directory.set_aside(JOURNAL)?;
-    let store = ftq_core::ids::StoreId(random()?);
-    register.change(|identity| (identity.store, identity.forgetful) = (store, true))?;
+    let aside = forget_journal(register)?;
     said(
-        directory,
+        register.directory(),
         "journal",
         what,
         aside.as_deref(),
         "What it had promised is unknown, so this member is a learner until the others admit it again",
     );
-    create_journal(register)
+    Ok(())
+}
+
+/// The journal goes aside, and an empty one takes its place, of a store with another id.
+fn forget_journal(register: &Register) -> Result<Option<String>, OpenError> {
+    let aside = register.directory().set_aside(JOURNAL)?;
+    let store = ftq_core::ids::StoreId(random()?);
+    register.change(|identity| (identity.store, identity.forgetful) = (store, true))?;
+    create_journal(register)?;
+    Ok(aside)
 }
 
 /// What became of the store, once its parts are open.

@@ -4,22 +4,21 @@
 
 use crate::Done;
 use ftq_core::store::Report;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
 
 /// The side of the threads.
 #[derive(Clone)]
 pub(super) struct Outlet {
     done: Sender<Done>,
-    failed: Arc<AtomicBool>,
+    failed: Arc<OnceLock<String>>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Outlet {
     /// What is said comes out of `done`'s other end, after which `wake` is called.
     pub(super) fn new(done: Sender<Done>, wake: Arc<dyn Fn() + Send + Sync>) -> Outlet {
-        Outlet { done, failed: Arc::new(AtomicBool::new(false)), wake }
+        Outlet { done, failed: Arc::default(), wake }
     }
 
     /// Says something, and wakes the one who listens.
@@ -36,14 +35,18 @@ impl Outlet {
 
     /// Says that a write or a sync has failed, unless that was said.
     pub(super) fn fail(&self, who: &str, why: &dyn std::fmt::Display) {
-        if !self.failed.swap(true, Ordering::SeqCst) {
-            log::error!("the {who} failed, nothing is stored any more: {why}");
+        if self.failed.set(format!("the {who} failed: {why}")).is_ok() {
             self.say([Done::Report(Report::Failed)]);
         }
     }
 
+    /// What has failed, if something has; whoever has the store can look there too.
+    pub(super) fn failure(&self) -> Arc<OnceLock<String>> {
+        self.failed.clone()
+    }
+
     /// Whether something has failed: nothing must be written after that.
     pub(super) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::SeqCst)
+        self.failed.get().is_some()
     }
 }

@@ -108,6 +108,12 @@ impl Space {
         Some(Look { changed: has_changed.then_some(is_low) })
     }
 
+    /// With less than this free the disk is nearly full from now on.
+    pub(super) fn mind(&mut self, low_bytes: u64) {
+        self.low_bytes = low_bytes;
+        self.looked = None;
+    }
+
     /// What was free at the last look, as long as it looks; 0 before the first one.
     pub(super) fn seen(&self) -> Arc<AtomicU64> {
         self.seen.clone()

@@ -23,6 +23,8 @@ pub struct Vital {
     pub is_at_work: bool,
     /// How long its syncs took.
     pub syncs: Syncs,
+    /// How many bytes of its file are in use, by its last look.
+    pub bytes: u64,
 }
 
 /// How long syncs took.
@@ -44,6 +46,7 @@ struct Signs {
     steps: AtomicU64,
     classes: [AtomicU64; SYNC_CLASSES],
     micros: AtomicU64,
+    bytes: AtomicU64,
 }
 
 impl Vitals {
@@ -71,12 +74,18 @@ impl Vitals {
         done
     }
 
+    /// So many bytes of its file are in use.
+    pub(super) fn holds(&self, bytes: u64) {
+        self.0.bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// What is to be seen.
     pub(super) fn look(&self, thread: &'static str) -> Vital {
         let steps = self.0.steps.load(Ordering::Relaxed);
         let classes = std::array::from_fn(|index| self.0.classes[index].load(Ordering::Relaxed));
         let syncs = Syncs { classes, micros: self.0.micros.load(Ordering::Relaxed) };
-        Vital { thread, steps: steps / 2, is_at_work: steps % 2 == 1, syncs }
+        let bytes = self.0.bytes.load(Ordering::Relaxed);
+        Vital { thread, steps: steps / 2, is_at_work: steps % 2 == 1, syncs, bytes }
     }
 }
 

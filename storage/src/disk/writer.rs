@@ -115,6 +115,7 @@ impl Writer {
     /// Works until it is told to close, or something fails.
     pub(super) fn run(mut self) {
         while !self.closing {
+            self.vitals.holds(self.journal.used());
             self.vitals.rests();
             let Ok(order) = self.orders.recv() else { return };
             self.vitals.works();

@@ -29,7 +29,7 @@ const PUSH: Duration = Duration::from_secs(5);
 const PUSHES_MAX: u64 = 20_000;
 
 /// The exit codes of `ftqd` that are expected here.
-const STOPPED: i32 = 70;
+const FAILED: i32 = 73;
 const CAN_NOT_OPEN: i32 = 74;
 
 /// A full disk: it warns and takes no more pushes in time, ends when there is no room all the same, gives up its ballast, refuses without a ballast, and
@@ -55,7 +55,7 @@ pub fn full(program: &Path) -> Result<String, String> {
     fill(&disk, u64::MAX)?;
     pushed += daemon.push_until_it_ends(queue)?;
     let status = daemon.ended()?;
-    daemon.ends(status, STOPPED, "No space left on device")?;
+    daemon.ends(status, FAILED, "No space left on device")?;
 
     daemon.start_again()?;
     daemon.waits_for("was removed to make room")?;
@@ -89,7 +89,7 @@ pub fn eio(program: &Path) -> Result<String, String> {
     bed.fails(true);
     pushed += daemon.push_until_it_ends(queue)?;
     let status = daemon.ended()?;
-    daemon.ends(status, STOPPED, "a write or a sync of the store failed")?;
+    daemon.ends(status, FAILED, "a write or a sync of the store in ")?;
     bed.fails(false);
     daemon.start_again()?;
     if !daemon.serves()? {

@@ -2,6 +2,7 @@
 
 use super::{cluster, program};
 use ftq_client::{Blocking, Options};
+use ftq_tests::process::Cluster;
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
@@ -40,7 +41,7 @@ fn key_new_adds_lines_to_a_file_that_nobody_else_can_read() {
 
 #[test]
 fn a_key_file_that_others_can_read_or_that_has_no_key_is_refused() {
-    let mut cluster = ftq_tests::process::Cluster::new(program(), 3);
+    let mut cluster = Cluster::new(program(), 3);
     fs::set_permissions(cluster.keys(), fs::Permissions::from_mode(0o644)).expect("it is ours");
     cluster.start(1);
     assert_eq!(cluster.ended(1).code(), Some(78));
@@ -90,7 +91,7 @@ fn a_replica_with_another_key_takes_no_part_and_it_is_said_why() {
     for member in 1..=3 {
         cluster.wait_until_said(&format!("member {member} can't be heard"));
     }
-    cluster.wait_until_said("sealed with a key that is not in the key file here");
+    both_are_named(&cluster, [(1, 3), (3, 1)], "theirs is called ", ", here is ");
 }
 
 /// The same for one that was told another name of the cluster.
@@ -107,7 +108,56 @@ fn a_replica_of_another_cluster_is_told_from_one_with_another_key() {
     for member in 1..=2 {
         cluster.wait_until_said(&format!("member {member} can't be heard"));
     }
-    cluster.wait_until_said("of another cluster: `cluster` is not the same in both configurations");
+    cluster.wait_until_said("`cluster` is not the same in both configurations");
+    both_are_named(&cluster, [(1, 2), (2, 1)], "theirs is called ", ", this one ");
+}
+
+/// What one side calls theirs is what the other calls its own.
+fn both_are_named(cluster: &Cluster, sides: [(u8, u8); 2], theirs: &str, own: &str) {
+    let named = sides.map(|(here, there)| {
+        let said = cluster.said(here);
+        let line = said.lines().find(|line| line.contains(&format!("member {there} can't be heard")));
+        let line = line.unwrap_or_else(|| panic!("{here} says nothing of {there}:\n{said}"));
+        let (_, names) = line.split_once(theirs).unwrap_or_else(|| panic!("{line}"));
+        let (theirs, rest) = names.split_once(own).unwrap_or_else(|| panic!("{line}"));
+        (theirs.to_owned(), rest.split_once(')').expect("it ends").0.to_owned())
+    });
+    assert!(named[0].0 == named[1].1 && named[0].1 == named[1].0 && named[0].0 != named[0].1, "{named:?}");
+}
+
+/// A store of one cluster is none of another: it is not opened, and both are named.
+#[test]
+fn a_store_of_another_cluster_is_refused() {
+    let mut cluster = cluster(1);
+    cluster.kill(1);
+    let file = cluster.configuration(1);
+    let text = fs::read_to_string(&file).expect("a configuration");
+    fs::write(&file, text.replace("\"test\"", "\"toast\"")).expect("a configuration");
+    cluster.start(1);
+    assert_eq!(cluster.ended(1).code(), Some(74), "{}", cluster.story());
+    cluster.wait_until_said("the store belongs to cluster ");
+    cluster.wait_until_said("`cluster` in the configuration means ");
+    fs::write(&file, text).expect("a configuration");
+    cluster.start(1);
+    cluster.blocking().summary().expect("it is as it was");
+}
+
+/// Who was told another order than most is not let in, and ends with both values in its last line; the others say
+/// so too, and go on.
+#[test]
+fn a_member_with_another_order_is_refused() {
+    let mut cluster = cluster(3);
+    cluster.kill(3);
+    let file = cluster.configuration(3);
+    let text = fs::read_to_string(&file).expect("a configuration");
+    fs::write(&file, format!("order = \"fixed\"\n{text}")).expect("a configuration");
+    cluster.start(3);
+    assert_eq!(cluster.ended(3).code(), Some(78), "{}", cluster.story());
+    let said = cluster.said(3);
+    let last = said.lines().last().expect("it says why");
+    assert!(last.contains("order is \"fixed\" here and \"rotating\" at 1, 2"), "{last}");
+    cluster.wait_until_said("3 is told the order \"fixed\", and this one \"rotating\"");
+    cluster.blocking().create("letters").expect("two of three are a quorum");
 }
 
 /// Whatever a stranger sends to the port for peers is neither answered nor of any effect.

@@ -2,12 +2,14 @@
 
 mod configurations;
 mod ctl;
+mod failing;
 mod history;
 mod hostile;
 mod keys;
 mod kills;
 mod library;
 mod operations;
+mod playground;
 mod python;
 mod reload;
 mod restarts;

@@ -3,6 +3,7 @@
 use super::cluster;
 use ftq_tests::process::{CEILING, Cluster, Ticks};
 use std::fs;
+use std::time::Duration;
 
 #[test]
 fn the_cluster_key_is_changed_while_all_serve() {
@@ -49,4 +50,26 @@ fn read_again(cluster: &Cluster, member: u8, times: usize) {
         assert!(clock.passed() < CEILING, "{}", cluster.said(member));
         clock.pause();
     }
+}
+
+/// The disk comes to be nearly full, and not to be, by what the limit says.
+#[test]
+fn the_limits_change_while_it_serves() {
+    let cluster = cluster(1);
+    let client = cluster.blocking();
+    let queue = client.create("letters").expect("create");
+    let file = cluster.configuration(1);
+    let text = fs::read_to_string(&file).expect("a configuration");
+    fs::write(&file, format!("disk-low = \"1000000 GiB\"\nlog-keep = \"1 MiB\"\n{text}")).expect("a configuration");
+    cluster.signal(1, "HUP");
+    cluster.wait_until_said("disk-low is 1000000 GiB, log-keep is 1 MiB");
+    cluster.wait_until_said("the disk is nearly full");
+    let push = cluster.ctl_within(Duration::from_secs(2), &["push", "letters", "a"]);
+    assert!(String::from_utf8_lossy(&push.stderr).contains("disk"), "{}", String::from_utf8_lossy(&push.stderr));
+    assert_eq!(client.size(queue), Ok(0), "the rest goes on");
+    fs::write(&file, format!("disk-low = 0\n{text}")).expect("a configuration");
+    cluster.signal(1, "HUP");
+    cluster.wait_until_said("there is room on the disk again");
+    assert_eq!(client.push(queue, ["a"]), Ok(1));
+    assert!(!cluster.story().contains("only in force after a restart"), "{}", cluster.story());
 }

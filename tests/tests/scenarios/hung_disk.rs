@@ -15,6 +15,12 @@ const COMMITS_AGAIN: Span = Span(FAILURE.0 + VIEW_CHANGE.0);
 /// The silent member is missed, then the one that does not answer the install.
 const CHANGED: Span = Span(2 * FAILURE.0 + VIEW_CHANGE.0);
 
+/// With so many jobs that its disk has not done a member asks for nothing more.
+const JOBS_MAX: usize = 64;
+
+/// More slots than are in memory anyway, and many less than the others order meanwhile.
+const SLOTS_MAX: u64 = 4_096;
+
 #[test]
 fn it_hangs_under_load() {
     for members in [3, 5] {
@@ -60,4 +66,25 @@ fn loaded(members: u8, hung: u8) -> World {
     world.load(0, Load::writes(4));
     world.run_for(Span::millis(200));
     world
+}
+
+/// The others go on without it, and what they order does not pile up in front of its disk: it asks for more when the
+/// disk has taken what it has.
+#[test]
+fn what_the_others_order_does_not_pile_up_at_it() {
+    let mut world = loaded(3, 1);
+    world.hang_disk(1);
+    // What it took while it was in the view is on its way.
+    let mut taken = 0;
+    for second in 0..20 {
+        world.run_for(Span::secs(1));
+        let group = world.running(1).expect("it runs").replica.group();
+        let (jobs, slots) = (group.unfinished_jobs(), group.log().end().0 - group.log().base().0);
+        assert!(second == 0 || jobs <= JOBS_MAX.max(taken), "{jobs} jobs wait for its disk, {taken} at first");
+        assert!(slots < SLOTS_MAX, "{slots} slots wait for its disk");
+        taken = taken.max(jobs);
+    }
+    assert!(world.committed().0 > 2 * SLOTS_MAX, "the others have ordered {}", world.committed());
+    world.mend_disk(1);
+    world.run_until(Span::secs(10), World::is_one_view_of_all).expect("it comes back");
 }

@@ -2,18 +2,6 @@
 
 use super::*;
 
-/// So many slots that order nothing, and the view that they were sequenced in.
-fn empty_slots(n: u64) -> (Ballot, Vec<SlotRecord>) {
-    let view = Ballot { number: 1, proposer: Some(m(2)), store: StoreId([2; 16]) };
-    let mut digest = content::genesis(ClusterId([7; 16]));
-    let next = |n| {
-        let content = content::begin([].into_iter(), 0).into_bytes();
-        digest = content::chain(digest, Slot(n), view, SlotClock(n), &content);
-        SlotRecord { slot: Slot(n), view, clock: SlotClock(n), digest, content }
-    };
-    (view, (1..=n).map(next).collect())
-}
-
 fn first_of_three() -> Options {
     Options {
         me: m(1),
@@ -30,7 +18,7 @@ fn first_of_three() -> Options {
 /// once.
 #[test]
 fn a_hollow_store_goes_on_where_its_rebuilding_was() {
-    let (view, log) = empty_slots(9);
+    let (view, log) = content::empty_slots(ClusterId([7; 16]), 9);
     let snapshot = Snapshot { slot: Slot(3), digest: log[2].digest, ..Snapshot::default() };
     let opened = Opened {
         store: StoreId([1; 16]),
@@ -53,7 +41,7 @@ fn a_hollow_store_goes_on_where_its_rebuilding_was() {
 /// offered a snapshot of some of them: it learns that so much is committed, and gives up nothing (RULES S9).
 #[test]
 fn s9_a_snapshot_takes_nothing_from_a_log_that_holds_more() {
-    let (view, tail) = empty_slots(5);
+    let (view, tail) = content::empty_slots(ClusterId([7; 16]), 5);
     let covered = Snapshot { slot: Slot(3), digest: tail[2].digest, ..Snapshot::default() };
     let opened = Opened { store: StoreId([1; 16]), promise: view, tail, ..Opened::default() };
     let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
@@ -100,7 +88,7 @@ fn heartbeat(group: &mut Group) -> message::Heartbeat {
 /// so that the others tell it that it has none (RULES S5, L13).
 #[test]
 fn a_removed_member_knows_that_it_had_a_seat() {
-    let (view, _) = empty_slots(1);
+    let (view, _) = content::empty_slots(ClusterId([7; 16]), 1);
     let configuration = |number, members: &[u8]| {
         let seat = |n: &u8| crate::ids::Seat { member: m(*n), store: Some(StoreId([*n; 16])) };
         Configuration { number, seats: members.iter().map(seat).collect() }

@@ -115,7 +115,7 @@ impl<M: Machine> Replica<M> {
         if delivered == self.outline.slot && self.group.durable_snapshot() == delivered {
             return self.answer_inquiry(asking, SnapshotTaken::AlreadyThere(delivered).encode());
         }
-        if self.taking.len() >= TAKERS_MAX {
+        if self.taking.len() >= TAKERS_MAX || self.replay.is_under_way() {
             return self.refuse_client(asking.client, name, LATER);
         }
         if delivered > self.outline.slot {

@@ -199,7 +199,7 @@ impl<M: Machine> Replica<M> {
         let state = match () {
             () if !group.is_whole() => State::Rebuilds,
             () if !group.votes() => State::Learns,
-            () if group.is_serving(now) => State::Serves,
+            () if self.is_serving(now) => State::Serves,
             () => State::Waits,
         };
         let millis = |span: Span| span.0 / 1_000;

@@ -52,6 +52,11 @@ impl Attempt {
         }
     }
 
+    /// Another server is asked next: what this one knows of all of them may be out of date.
+    pub(super) fn pass_on(&mut self, options: &Options) {
+        self.server = (self.server + 1) % options.servers;
+    }
+
     /// This server wants to be left alone for a while.
     pub(super) fn wait(&mut self, now: Time, after_ms: u32, chance: &mut Chance) {
         let asked = Span::millis(u64::from(after_ms)).min(BUSY_MAX);

@@ -176,6 +176,19 @@ fn a_busy_server_is_given_its_time() {
     assert_eq!(talk.sent(), (server, number));
 }
 
+/// It says that of all members, and may be cut off from who could tell it better.
+#[test]
+fn where_the_disks_are_full_another_server_is_asked_after_a_while() {
+    let mut talk = Talk::opened(3);
+    talk.call();
+    let (first, number) = talk.sent();
+    talk.refuse(first, number, Refusal::DiskFull);
+    talk.quiet();
+    talk.wait();
+    let (second, again) = talk.sent();
+    assert!(second != first && again == number);
+}
+
 /// RULES S10: "refused" is said only of what nobody has.
 #[test]
 fn refused_means_that_every_copy_was_refused() {

@@ -73,10 +73,23 @@ impl From<sled::Error> for Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Trouble::Sled(error) => write!(f, "sled: {error}"),
+            Trouble::Sled(error) => plainly(error, f),
             Trouble::Sync(error) => write!(f, "sync: {error}"),
             Trouble::Damaged(what) | Trouble::Fresh(what) => write!(f, "{what}"),
             Trouble::Differs => write!(f, "what should be delivered contradicts what was"),
+        }
+    }
+}
+
+/// What sled means, for whoever runs ftqd: its own words are for its authors, and go to the log if those are wanted.
+fn plainly(error: &sled::Error, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ::log::debug!("sled says: {error}");
+    match error {
+        sled::Error::Io(error) => write!(f, "{error}"),
+        sled::Error::Corruption { .. } => write!(f, "what its database holds is not what was written"),
+        sled::Error::Unsupported(_) => write!(f, "its database was made by another version of sled"),
+        sled::Error::CollectionNotFound(_) | sled::Error::ReportableBug(_) => {
+            write!(f, "its database is in a state that sled can't go on from")
         }
     }
 }
@@ -167,6 +180,11 @@ impl Archive {
     pub(super) fn archive_end(&self, is_rebuilding: bool) -> ArchiveEnd {
         let adopted = self.snapshot.as_ref().filter(|kept| kept.adopted && kept.head.slot == self.end.slot);
         ArchiveEnd { end: self.end, adopted: adopted.map(|kept| kept.head.configuration.clone()), is_rebuilding }
+    }
+
+    /// So much of the delivered log below the newest snapshot is kept from now on.
+    pub(super) fn keep_log(&mut self, log_keep_bytes: u64) {
+        self.bounds.log_keep_bytes = log_keep_bytes;
     }
 
     /// Makes everything durable.

@@ -48,9 +48,14 @@ impl Archive {
     /// Whether the present database takes so much more than what is in it that moving pays; and what is in it.
     pub(in crate::disk) fn wants_move(&self) -> Result<Option<u64>, Trouble> {
         let live = self.log.bytes() + self.snapshot.as_ref().map_or(0, |kept| kept.bytes());
-        let takes = self.values.disk_bytes().map_err(Trouble::Sync)?;
+        let takes = self.disk_bytes()?;
         let too_much = takes > SPREAD * live + self.bounds.slack_bytes && takes / 3 * 2 > self.moving.fresh_bytes;
         Ok((too_much && self.moving.to.is_none()).then_some(live))
+    }
+
+    /// What the present database takes on the disk.
+    pub(in crate::disk) fn disk_bytes(&self) -> Result<u64, Trouble> {
+        self.values.disk_bytes().map_err(Trouble::Sync)
     }
 
     /// Begins to copy everything into a fresh database in the directory `to`, where nothing is.
