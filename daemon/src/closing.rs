@@ -12,8 +12,8 @@ use std::time::Duration;
 /// hangs on it.
 pub(crate) const FINISHING: Duration = Duration::from_millis(600);
 
-/// How long it may take when the store is to be opened again.
-pub(crate) const REOPENING: Duration = Duration::from_secs(30);
+/// How long it may take when the store is to be opened again: less than the watchdog bears, which nobody feeds then.
+pub(crate) const REOPENING: Duration = Duration::from_secs(15);
 
 /// Closes the store, and says whether it is closed: a disk that hangs is not waited for beyond `patience`, nor when the
 /// daemon is told to stop at once.

@@ -180,7 +180,7 @@ impl<M: Machine> Replica<M> {
                 let views = self.chronicle.views(now, self.options.me).encode();
                 self.answer_inquiry(asking, views);
             }
-            Ok(Inquiry::Log(from)) => self.show_log(now, asking, wait, from),
+            Ok(Inquiry::Log(from)) => self.show_log(asking, from),
             Ok(Inquiry::Snapshot) => {
                 let seen = self.see_snapshot(now).encode();
                 self.answer_inquiry(asking, seen);

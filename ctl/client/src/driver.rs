@@ -228,22 +228,29 @@ impl Driver {
 
     /// Sends the pushes that need not wait for others any more.
     fn push_gathered(&mut self) {
-        while let Some(batch) = self.gather.next() {
-            self.push(batch);
+        let now = self.clock.now();
+        self.end_late_pushes();
+        while let Some(batch) = self.gather.next(now) {
+            if let Some(why) = batch.is_over(now) {
+                self.gather.ended(batch.kind);
+                batch.tell(&gather::no(why));
+            } else {
+                let call = self.session.call(now, batch.deadline(), batch.command());
+                self.waiting.insert(call, Waiting::Pushes(batch));
+            }
         }
     }
 
-    fn push(&mut self, batch: Batch) {
-        let call = self.session.call(self.clock.now(), batch.deadline(), batch.command());
-        self.waiting.insert(call, Waiting::Pushes(batch));
-    }
-
-    /// A request with pushes has ended: what has waited for it goes, and what it has to be tried alone for.
+    /// A request with pushes has ended: what has waited for it goes, and the parts of it that have to be tried again.
     fn pushed(&mut self, batch: Batch, answer: Answer) {
         self.gather.ended(batch.kind);
-        for alone in batch.end(answer) {
-            self.gather.goes(alone.kind);
-            self.push(alone);
+        if let Err(error @ (Error::NoQuorum | Error::Unreachable | Error::DiskFull | Error::Busy)) = answer {
+            for push in self.gather.hopeless(batch.kind, self.clock.now()) {
+                gather::unsent(&push, error);
+            }
+        }
+        for half in batch.end(answer) {
+            self.gather.again(half);
         }
         self.push_gathered();
     }

@@ -6,17 +6,19 @@
 //!            else waits until one of those has ended ─▶ goes with all that have waited for the same
 //! ```
 //! Always: the items of a push stand next to one another, and a push is done whole or not at all, whatever it went
-//! with: a request that is refused because of one of them is sent again push by push. A push with a key stays alone.
+//! with: a request that is refused because of one of them is sent again in halves. A push with a key stays alone.
 
 use crate::driver::{Answer, REQUEST_BYTES_MAX, Said};
 use crate::error::Error;
 use async_channel::Sender;
 use bytes::Bytes;
+use ftq_core::machine::Place;
 use ftq_core::machine::queues::{
     self, Answer as Done, BATCH_ITEMS_MAX, Command, PushOptions, QueueId, decode_reply, encode_reply,
 };
 use ftq_core::time::{Span, Time};
 use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 
 /// So many pushes of a kind are under way before the next ones wait for them: one alone has no answer before the next
 /// comes, and many cost each other more than they gain.
@@ -26,8 +28,10 @@ const UNDER_WAY: usize = 4;
 const BYTES_MAX: usize = 256 << 10;
 const ITEMS_MAX: usize = 4_096;
 
-/// Whose time runs out so much later waits for the next request: it is not to end with the first one.
+/// Whose time runs out so much later waits for the next request: it is not to end with the first one. Nor if that is a
+/// good part of the time that is left.
 const APART: Span = Span::millis(500);
+const APART_SHARE: u64 = 8;
 
 /// What a request has beside its items, and an item beside its bytes, at most.
 pub(crate) const HEAD_BYTES: usize = 64;
@@ -54,7 +58,9 @@ pub(crate) struct Push {
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) kind: Kind,
-    pub(crate) pushes: Vec<Push>,
+    pushes: Vec<Push>,
+    /// Why it was refused, with others.
+    refused: Option<queues::Error>,
 }
 
 /// The pushes that wait, and how many requests with pushes are under way.
@@ -68,6 +74,8 @@ pub(crate) struct Gather {
 struct Line {
     under_way: usize,
     waiting: VecDeque<Push>,
+    /// Halves of what was refused.
+    again: Vec<Batch>,
 }
 
 impl Kind {
@@ -92,48 +100,45 @@ impl Gather {
     }
 
     /// The next ones that may go, together.
-    pub(crate) fn next(&mut self) -> Option<Batch> {
-        let may_go = |line: &Line| line.under_way < UNDER_WAY && !line.waiting.is_empty();
-        let (kind, line) = self.kinds.iter_mut().find(|(_, line)| may_go(line))?;
-        let first = line.waiting.pop_front()?;
-        let (mut bytes, mut items) = (bytes_of(&first.items), first.items.len());
-        let mut pushes = vec![first];
-        while let Some(next) = line.waiting.front() {
-            bytes += bytes_of(&next.items);
-            items += next.items.len();
-            if bytes > BYTES_MAX || items > ITEMS_MAX || next.deadline.since(pushes[0].deadline) > APART {
-                break;
-            }
-            pushes.extend(line.waiting.pop_front());
-        }
+    pub(crate) fn next(&mut self, now: Time) -> Option<Batch> {
+        let (kind, line) = self.kinds.iter_mut().find(|(_, line)| line.under_way < UNDER_WAY && !line.is_empty())?;
+        let batch = match line.again.pop() {
+            Some(half) => half,
+            None => Batch { kind: *kind, pushes: line.together(now), refused: None },
+        };
         line.under_way += 1;
-        self.waiting -= pushes.len();
-        Some(Batch { kind: *kind, pushes })
+        self.waiting -= batch.pushes.len();
+        Some(batch)
     }
 
     /// A request with pushes of this kind has ended.
     pub(crate) fn ended(&mut self, kind: Kind) {
         if let Some(line) = self.kinds.get_mut(&kind) {
             line.under_way -= 1;
-            if line.under_way == 0 && line.waiting.is_empty() {
+            if line.under_way == 0 && line.is_empty() {
                 self.kinds.remove(&kind);
             }
         }
     }
 
-    /// Another request with pushes of this kind is under way, which did not wait for its turn.
-    pub(crate) fn goes(&mut self, kind: Kind) {
-        self.kinds.entry(kind).or_default().under_way += 1;
+    /// A part of a request has to be tried again.
+    pub(crate) fn again(&mut self, half: Batch) {
+        self.waiting += half.pushes.len();
+        self.kinds.entry(half.kind).or_default().again.push(half);
     }
 
     /// Those whose time has run out before they went.
     pub(crate) fn late(&mut self, now: Time) -> Vec<Push> {
-        let mut late = Vec::new();
-        for line in self.kinds.values_mut() {
-            while line.waiting.front().is_some_and(|push| push.deadline <= now) {
-                late.extend(line.waiting.pop_front());
-            }
-        }
+        let kinds = self.kinds.values_mut();
+        let late: Vec<Push> = kinds.flat_map(|line| line.late(now)).collect();
+        self.waiting -= late.len();
+        late
+    }
+
+    /// Those of a kind whose time runs out so soon that they will not go: what was said to others of this kind holds
+    /// for them too.
+    pub(crate) fn hopeless(&mut self, kind: Kind, now: Time) -> Vec<Push> {
+        let late = self.kinds.get_mut(&kind).map_or(Vec::new(), |line| line.late(now + APART));
         self.waiting -= late.len();
         late
     }
@@ -149,6 +154,36 @@ impl Gather {
     }
 }
 
+impl Line {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.again.is_empty()
+    }
+
+    fn late(&mut self, now: Time) -> Vec<Push> {
+        let waiting = mem::take(&mut self.waiting).into_iter();
+        let (late, rest): (Vec<Push>, Vec<Push>) = waiting.partition(|push| push.deadline <= now);
+        self.waiting = rest.into();
+        late
+    }
+
+    /// As many as fit one request, from the first one on.
+    fn together(&mut self, now: Time) -> Vec<Push> {
+        let mut pushes = Vec::from_iter(self.waiting.pop_front());
+        let Some(first) = pushes.first() else { return pushes };
+        let (mut bytes, mut items) = (bytes_of(&first.items), first.items.len());
+        let until = first.deadline + APART.min(first.deadline.since(now).part(APART_SHARE));
+        while let Some(next) = self.waiting.front() {
+            bytes += bytes_of(&next.items);
+            items += next.items.len();
+            if bytes > BYTES_MAX || items > ITEMS_MAX || next.deadline > until {
+                break;
+            }
+            pushes.extend(self.waiting.pop_front());
+        }
+        pushes
+    }
+}
+
 impl Batch {
     /// The one command for all of them.
     pub(crate) fn command(&self) -> Bytes {
@@ -161,13 +196,19 @@ impl Batch {
         self.pushes.iter().map(|push| push.deadline).min().unwrap_or(Time(0))
     }
 
-    /// Tells each how its push ended; gives those back that have to be tried alone.
+    /// Why it was refused before, if its time is over now.
+    pub(crate) fn is_over(&self, now: Time) -> Option<queues::Error> {
+        self.refused.filter(|_| self.deadline() <= now)
+    }
+
+    /// Tells each how its push ended; gives the halves back in which it has to be tried again.
     pub(crate) fn end(self, answer: Answer) -> Vec<Batch> {
-        let Batch { kind, pushes } = self;
+        let Batch { kind, mut pushes, refused: _ } = self;
         let reply = answer.as_ref().map(|said| decode_reply(&said.bytes)).map_err(|error| *error);
         match reply {
             Ok(Err(why)) if pushes.len() > 1 && is_for_one(why) => {
-                return pushes.into_iter().map(|push| Batch { kind, pushes: vec![push] }).collect();
+                let behind = pushes.split_off(pushes.len() / 2);
+                return [behind, pushes].map(|pushes| Batch { kind, pushes, refused: Some(why) }).into();
             }
             Ok(Ok(Done::Pushed { first, count: _ })) if pushes.len() > 1 => {
                 let place = answer.map(|said| said.place).unwrap_or_default();
@@ -181,21 +222,24 @@ impl Batch {
                 }
             }
             // To one alone it is said as it was said, and so is what is the same for all.
-            Ok(_) | Err(_) => {
-                for push in pushes {
-                    tell(
-                        &push,
-                        match &answer {
-                            Ok(Said { place, bytes, is_alone }) => {
-                                Ok(Said { place: *place, bytes: bytes.clone(), is_alone: *is_alone })
-                            }
-                            Err(error) => Err(*error),
-                        },
-                    );
-                }
-            }
+            Ok(_) | Err(_) => Batch { kind, pushes, refused: None }.tell(&answer),
         }
         Vec::new()
+    }
+
+    /// Tells all of them the same.
+    pub(crate) fn tell(&self, answer: &Answer) {
+        for push in &self.pushes {
+            tell(
+                push,
+                match answer {
+                    Ok(Said { place, bytes, is_alone }) => {
+                        Ok(Said { place: *place, bytes: bytes.clone(), is_alone: *is_alone })
+                    }
+                    Err(error) => Err(*error),
+                },
+            );
+        }
     }
 }
 
@@ -221,6 +265,13 @@ fn tell(push: &Push, answer: Answer) {
     let _ = push.answer.try_send(answer);
 }
 
+/// What a machine says that refuses a push.
+pub(crate) fn no(why: queues::Error) -> Answer {
+    let mut bytes = Vec::new();
+    encode_reply(&Err(why), &mut bytes);
+    Ok(Said { place: Place::default(), bytes: bytes.into(), is_alone: true })
+}
+
 /// A push that did not go in time was not done.
 pub(crate) fn unsent(push: &Push, error: Error) {
     tell(push, Err(error));
@@ -230,7 +281,6 @@ pub(crate) fn unsent(push: &Push, error: Error) {
 mod tests {
     use super::*;
     use async_channel::Receiver;
-    use ftq_core::machine::Place;
 
     const SECOND: u64 = 1_000_000;
 
@@ -261,7 +311,7 @@ mod tests {
         for _ in 0..pushes {
             let (push, told) = push(2, 10, SECOND);
             gather.add(kind(1), push);
-            batches.extend(gather.next());
+            batches.extend(gather.next(Time(0)));
             answered.push(told);
         }
         (batches, answered)
@@ -274,7 +324,7 @@ mod tests {
         assert_eq!((requests.len(), gather.waiting()), (UNDER_WAY, 100 - UNDER_WAY));
         let (other, _kept) = push(1, 10, SECOND);
         gather.add(kind(2), other);
-        assert_eq!(gather.next().map(|batch| batch.kind), Some(kind(2)), "another queue does not wait");
+        assert_eq!(gather.next(Time(0)).map(|batch| batch.kind), Some(kind(2)), "another queue does not wait");
         let (mut first, mut sent) = (1, 0);
         while let Some(batch) = requests.pop() {
             sent += 1;
@@ -282,7 +332,7 @@ mod tests {
             gather.ended(batch.kind);
             assert!(batch.end(said(&Ok(Done::Pushed { first, count }))).is_empty());
             first += count;
-            requests.extend(gather.next());
+            requests.extend(gather.next(Time(0)));
         }
         assert_eq!((sent, gather.waiting()), (UNDER_WAY + 1, 0));
         let mut firsts: Vec<u64> = answered
@@ -297,20 +347,31 @@ mod tests {
         assert_eq!(gather.kinds.len(), 1, "only the other queue has something under way");
     }
 
-    /// One that is too large for the queue does not take the others down; what holds for all is said to all.
+    /// One that is too large for the queue does not take the others down; what holds for all is said to all. However many
+    /// they are, only a few requests are under way.
     #[test]
-    fn a_request_that_is_refused_for_one_is_tried_push_by_push() {
+    fn a_request_that_is_refused_for_one_is_tried_in_halves() {
         for (why, is_split) in [(queues::Error::QueueFull, true), (queues::Error::NoSuchQueue, false)] {
             let mut gather = Gather::default();
-            let (alone, answered) = added(&mut gather, UNDER_WAY + 3);
-            gather.ended(kind(1));
-            let together = gather.next().expect("three that have waited");
-            let again = together.end(said(&Err(why)));
-            assert_eq!(again.len(), if is_split { 3 } else { 0 });
-            assert!(again.into_iter().all(|one| one.end(said(&Err(why))).is_empty()), "one alone is told");
-            assert!(answered[UNDER_WAY..].iter().all(|answered| told(answered) == Err(Error::No(why))));
-            drop(alone);
+            let (mut under_way, answered) = added(&mut gather, UNDER_WAY + 1_000);
+            let mut requests = 0;
+            while let Some(batch) = under_way.pop() {
+                requests += 1;
+                gather.ended(batch.kind);
+                batch.end(no(why)).into_iter().for_each(|half| gather.again(half));
+                under_way.extend(std::iter::from_fn(|| gather.next(Time(0))));
+                assert!(under_way.len() <= UNDER_WAY);
+            }
+            assert_eq!(requests, UNDER_WAY + if is_split { 2 * 1_000 - 1 } else { 1 });
+            assert!(answered.iter().all(|answered| told(answered) == Err(Error::No(why))));
+            assert_eq!((gather.waiting(), gather.kinds.len()), (0, 0));
         }
+        let mut gather = Gather::default();
+        let (mut under_way, _answered) = added(&mut gather, UNDER_WAY + 2);
+        gather.ended(kind(1));
+        let half = gather.next(Time(0)).expect("two").end(no(queues::Error::QueueFull)).remove(0);
+        assert_eq!(half.is_over(Time(SECOND)), Some(queues::Error::QueueFull));
+        assert_eq!((half.is_over(Time(0)), under_way.remove(0).is_over(Time(SECOND))), (None, None));
         let mut gather = Gather::default();
         let (mut alone, answered) = added(&mut gather, 1);
         assert!(alone.remove(0).end(Err(Error::Unknown)).is_empty());
@@ -332,12 +393,16 @@ mod tests {
         assert_eq!(gather.deadline(), Some(Time(SECOND)));
         let mut next = || {
             gather.ended(kind(1));
-            gather.next().map(|batch| (batch.pushes.len(), batch.deadline().0 / SECOND))
+            gather.next(Time(0)).map(|batch| (batch.pushes.len(), batch.deadline().0 / SECOND))
         };
         assert_eq!([next(), next(), next(), next()], [Some((2, 1)), Some((1, 1)), Some((1, 2)), None]);
         let (late, answered) = push(1, 1, SECOND);
+        let (later, _kept) = push(1, 1, SECOND + 10_000);
         let (_alone, _answers) = added(&mut gather, UNDER_WAY);
         gather.add(kind(1), late);
+        gather.add(kind(1), later);
+        let left = gather.hopeless(kind(2), Time(SECOND));
+        assert!(left.is_empty(), "of another kind");
         assert!(gather.late(Time(SECOND - 1)).is_empty());
         gather.late(Time(SECOND)).iter().for_each(|push| unsent(push, Error::NoQuorum));
         assert_eq!(told(&answered), Err(Error::NoQuorum));

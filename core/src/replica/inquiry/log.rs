@@ -13,7 +13,6 @@ use crate::pack::{Packer, Unpacker};
 use crate::replica::{FetchId, Output};
 use crate::session::message::{Refusal, Request, RequestName, SessionId};
 use crate::store::{Fetch, Fetched, SlotRecord};
-use crate::time::{Span, Time};
 use crate::wire::Malformed;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -108,7 +107,7 @@ pub enum RequestKind {
     Memory = 5,
 }
 
-/// Clients that wait for what the store reads.
+/// Clients that wait for what the store reads, however long: what was handed to it is in its way until it is done.
 #[derive(Debug, Default)]
 pub(in crate::replica) struct LogReads {
     last: u64,
@@ -120,14 +119,13 @@ struct LogRead {
     id: FetchId,
     asking: Asking,
     from: Place,
-    until: Time,
     /// What was asked for is not kept: the oldest that is will do.
     is_oldest: bool,
 }
 
 impl<M: Machine> Replica<M> {
     /// A client wants to see what the log holds from this place on.
-    pub(super) fn show_log(&mut self, now: Time, asking: Asking, wait: Span, from: Place) {
+    pub(super) fn show_log(&mut self, asking: Asking, from: Place) {
         if !self.group.has_state() {
             return self.refuse_client(asking.client, RequestName::Read(asking.nonce), Refusal::NoQuorum);
         }
@@ -138,7 +136,6 @@ impl<M: Machine> Replica<M> {
             return self.answer_inquiry(asking, page.encode());
         }
         let reads = &mut self.log_reads.waiting;
-        reads.retain(|read| now < read.until);
         if let Some(known) = reads.iter_mut().find(|known| known.asking.nonce == asking.nonce) {
             // It is being read already: only the address to answer may have changed.
             known.asking = asking;
@@ -146,7 +143,7 @@ impl<M: Machine> Replica<M> {
             self.refuse_client(asking.client, RequestName::Read(asking.nonce), BUSY);
         } else {
             let from = from.max(Place { slot: 1, position: 0 });
-            self.read_log(LogRead { id: FetchId(0), asking, from, until: now + wait, is_oldest: false });
+            self.read_log(LogRead { id: FetchId(0), asking, from, is_oldest: false });
         }
     }
 

@@ -74,7 +74,7 @@ impl Archive {
         for entry in self.values.db.range::<Vec<u8>, _>(rest) {
             let (key, value) = entry?;
             match checked(&key, &value) {
-                Ok(body) => to.put(&key, &body)?,
+                Ok(body) => to.copy(&key, &body)?,
                 // A hole in the log below the snapshot: who needs what is there gets a snapshot instead.
                 Err(trouble) if self.is_covered(&key)? => log::error!("not moved: {trouble}"),
                 Err(trouble) => return Err(trouble),

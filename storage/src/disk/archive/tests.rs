@@ -211,6 +211,21 @@ fn a_move_takes_everything_along_whatever_happens_meanwhile() {
     }
 }
 
+/// A store of an older build has larger values.
+#[test]
+fn a_move_takes_larger_values_of_an_older_build_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(&directory.path().join("a"), 5, BOUNDS).unwrap();
+    log(&mut archive, 1, 3, 10);
+    let (key, body) = ([b'p'; 13], vec![7; 48_000]);
+    archive.values.copy(&key, &body).unwrap();
+    archive.begin_move(&directory.path().join("b")).unwrap();
+    while archive.step().unwrap() != Step::Copied {}
+    archive.end_move().unwrap();
+    assert_eq!(archive.values.read(&key).unwrap().as_deref(), Some(&body[..]));
+    archive.values.remove(&key).unwrap();
+}
+
 /// Old log that is damaged stays behind; anything else that is damaged stops the move, and the replica.
 #[test]
 fn a_move_leaves_damaged_old_log_behind_and_nothing_else() {

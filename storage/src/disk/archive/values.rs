@@ -28,7 +28,8 @@ const SPREAD: usize = 3;
 
 /// Each change, however small, makes sled write so much besides: about every tenth a leaf of sixteen values is
 /// written again, which may be large ones.
-const LEAF_SHARE_BYTES: usize = 32 << 10;
+const LEAF_SHARE_BYTES: usize = LEAF_SHARE * VALUE_BYTES_MAX;
+const LEAF_SHARE: usize = 2;
 
 /// A new value is looked at so many times. A shard of sled's cache forgets nothing before its leaves were visited 64
 /// times, and a log that only grows visits a leaf a few times: several in each shard would stay for that reason alone.
@@ -57,21 +58,26 @@ impl Values {
     }
 
     pub(super) fn put(&mut self, key: &[u8], body: &[u8]) -> Result<(), Trouble> {
+        assert!(8 + body.len() <= VALUE_BYTES_MAX, "large things are written in parts");
+        self.copy(key, body)
+    }
+
+    /// The same for what another database holds already: builds before this one wrote values of up to 48 KiB.
+    pub(super) fn copy(&mut self, key: &[u8], body: &[u8]) -> Result<(), Trouble> {
         let mut value = Vec::with_capacity(8 + body.len());
         value.extend_from_slice(&checksum(key, body).to_le_bytes());
         value.extend_from_slice(body);
-        assert!(value.len() <= VALUE_BYTES_MAX, "large things are written in parts");
         let bytes = value.len();
         self.db.insert(key, value)?;
         for _ in 0..LOOKS {
             self.db.get(key)?;
         }
-        self.spend(SPREAD * bytes + LEAF_SHARE_BYTES)
+        self.spend(SPREAD * bytes + LEAF_SHARE_BYTES.max(LEAF_SHARE * bytes))
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) -> Result<(), Trouble> {
-        self.db.remove(key)?;
-        self.spend(LEAF_SHARE_BYTES)
+        let bytes = self.db.remove(key)?.map_or(0, |value| value.len());
+        self.spend(LEAF_SHARE_BYTES.max(LEAF_SHARE * bytes))
     }
 
     /// Syncs when much is unsynced. How much a change makes sled write can't be told from outside: a leaf is

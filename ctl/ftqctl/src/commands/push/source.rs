@@ -29,14 +29,14 @@ pub(super) struct Source {
     held: Option<Vec<u8>>,
 }
 
-/// Something that is read, and whether more of it is here already: what comes slowly goes on as it comes.
+/// Something that is read, and what of it is here already: what comes slowly goes on as it comes.
 trait Buffered: BufRead + Send {
-    fn is_empty(&self) -> bool;
+    fn here(&self) -> &[u8];
 }
 
 impl<R: Read + Send> Buffered for BufReader<R> {
-    fn is_empty(&self) -> bool {
-        self.buffer().is_empty()
+    fn here(&self) -> &[u8] {
+        self.buffer()
     }
 }
 
@@ -66,7 +66,7 @@ impl Source {
     /// with others it might be more than a request may be.
     pub(super) fn next(&mut self) -> Result<Vec<Bytes>, Unread> {
         let (mut items, mut bytes) = (Vec::<Bytes>::new(), 0);
-        while bytes < BATCH_BYTES && items.len() < BATCH_ITEMS && (items.is_empty() || !self.input.is_empty()) {
+        while bytes < BATCH_BYTES && items.len() < BATCH_ITEMS && (items.is_empty() || self.is_one_here()) {
             let item = match self.held.take() {
                 Some(held) => held,
                 None => match self.item()? {
@@ -93,6 +93,15 @@ impl Source {
     /// How much of it was read.
     pub(super) fn read_bytes(&self) -> u64 {
         self.read
+    }
+
+    /// Whether a whole item is here, for which nobody has to wait.
+    fn is_one_here(&self) -> bool {
+        let here = self.input.here();
+        let Some(line) = here.iter().position(|byte| *byte == b'\n') else { return self.held.is_some() };
+        let length = || std::str::from_utf8(&here[..line]).ok()?.parse::<usize>().ok();
+        // What is no length is no reason to wait either.
+        self.by != Framing::Length || length().is_none_or(|length| here.len() - line > length)
     }
 
     fn item(&mut self) -> Result<Option<Vec<u8>>, Unread> {
@@ -176,6 +185,20 @@ mod tests {
         let many = "x\n".repeat(BATCH_ITEMS * 3 + 7);
         assert_eq!(items(many.as_bytes(), Framing::Line).expect("lines").len(), BATCH_ITEMS * 3 + 7);
         assert!(items(&vec![b'x'; ITEM_BYTES_MAX + 1], Framing::Line).is_err_and(|(number, _)| number == 1));
+    }
+
+    /// What is whole does not wait for the rest of what is not.
+    #[test]
+    fn items_go_on_as_they_come() {
+        for (by, first, rest) in
+            [(Framing::Line, &b"a\nb\nc"[..], &b"d\n"[..]), (Framing::Length, b"1\na1\nb3\nc", b"d\n")]
+        {
+            let input = Box::new(BufReader::new(io::Cursor::new(first.to_vec()).chain(io::Cursor::new(rest.to_vec()))));
+            let mut source = Source { input, by, bytes: None, read: 0, items: 0, ended: false, held: None };
+            assert_eq!(source.next().expect("items"), ["a", "b"]);
+            assert_eq!(source.next().expect("the rest").len(), 1);
+            assert!(source.next().expect("the end").is_empty());
+        }
     }
 
     #[test]
