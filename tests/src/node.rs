@@ -86,8 +86,9 @@ pub struct Node {
     /// What order it is told, if not the cluster's; and whether it has said that most others were told another.
     pub(crate) order: Option<Order>,
     pub(crate) is_disordered: bool,
-    /// How it has retired, if that ended its last run; and how long after that it is started again, if it is.
+    /// How it has retired, if that ended its last run.
     pub(crate) retired: Option<Succession>,
+    /// How long after that it is started again, if it is.
     pub(crate) back_after: Option<Span>,
     /// Its disk is nearly full.
     pub(crate) is_full: bool,

@@ -50,8 +50,8 @@ struct Queue {
     origin: MemberId,
     next: u64,
     bodies: VecDeque<Bytes>,
-    /// The number of the last one that the origin itself has sent here: those below `next` may be still to come
-    /// that a slot of its sequencer has brought (RULES L11).
+    /// The number of the last one that the origin itself has sent here. Those below `next` that a sequencer's slot has
+    /// brought may still come from the origin (RULES L11).
     sent: u64,
 }
 

@@ -3,8 +3,29 @@
 use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot};
 use crate::time::SlotClock;
 
-use super::{Cause, Order};
+use super::Order;
 use bytes::Bytes;
+
+/// Why a view began, as far as this replica saw a reason itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It saw none.
+    Unknown,
+    /// There was no view before.
+    First,
+    /// These were missing in the view before: silent, restarted, or unable to do their part.
+    Missing(MemberSet),
+    /// These had said that they stop.
+    Retired(MemberSet),
+    /// These could come in.
+    Joined(MemberSet),
+    /// These were too slow for their turns, or not any more.
+    Slow(MemberSet),
+    /// Who belongs to the cluster was changed.
+    Changed,
+    /// The replica took part in no view: it had restarted, or had been left out.
+    Outside,
+}
 
 /// What a watcher is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

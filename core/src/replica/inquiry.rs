@@ -29,7 +29,7 @@ pub use changed::Changed;
 pub use log::{LogPage, LogRequest, LogSlot, RequestKind};
 pub use snapshot::{SnapshotSeen, SnapshotTaken};
 pub use status::{Peer, State, Status};
-pub use views::{Cause, ViewSeen, Views};
+pub use views::{ViewSeen, Views};
 
 pub(super) use changed::EndedChanges;
 pub(super) use log::LogReads;

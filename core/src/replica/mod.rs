@@ -16,10 +16,10 @@ mod tests;
 
 pub use changes::{ChangeId, ChangeOutcome};
 pub use clients::Crowd;
-pub use event::{Event, Succession};
+pub use event::{Cause, Event, Succession};
 pub use inquiry::{
-    Cause, Changed, Inquiry, LogPage, LogRequest, LogSlot, Peer, RequestKind, SnapshotSeen, SnapshotTaken, State,
-    Status, ViewSeen, Views,
+    Changed, Inquiry, LogPage, LogRequest, LogSlot, Peer, RequestKind, SnapshotSeen, SnapshotTaken, State, Status,
+    ViewSeen, Views,
 };
 pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
 

@@ -84,7 +84,7 @@ pub(super) const FAMILIES: &[Family] = &[
         "ftq_requests_held_bytes",
         Kind::Gauge,
         &[],
-        "What those take; with 8 MiB clients are told that it is busy.",
+        "What those take; with 8 MiB, or with 65,536 requests, clients are told that it is busy.",
     ),
     family("ftq_requests_parked", Kind::Gauge, &[], "Requests that wait in a queue, and whose clients wait here."),
     family("ftq_reads_waiting", Kind::Gauge, &[], "Reads that wait for a quorum."),

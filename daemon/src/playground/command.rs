@@ -8,6 +8,7 @@ pub(super) const HELP: &str = "  stop 2     replica 2 hands over and stops, as o
   cut 1 2    nothing passes between 1 and 2
   cut 3      nothing passes between 3 and all others
   heal       everything passes again
+  help       these lines
   quit       ends it, as Ctrl-C does; the data goes away";
 
 /// A command.

@@ -144,12 +144,16 @@ fn text(r: &mut Unpacker) -> Result<String, Malformed> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::needed;
     use super::*;
+    use ftq_core::session::message::ClientMessage;
 
     #[test]
     fn questions_and_answers_come_back_as_they_went_and_without_secrets() {
         for question in [HostQuestion::Keys { from: 300 }, HostQuestion::Settings] {
             assert_eq!(HostQuestion::read(&question.encode()), Some(question));
+            let message = ClientMessage::Read { nonce: 1, local: true, wait_ms: 0, question: question.encode() };
+            assert_eq!(needed(&message), Role::Admin);
         }
         for other in [&[0x91, 0x40][..], &[0x91, 70], &[0x92, 71, 0], &[0x91, 71, 0], b"text", b""] {
             assert_eq!(HostQuestion::read(&Bytes::copy_from_slice(other)), None, "{other:?}");

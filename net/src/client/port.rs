@@ -20,6 +20,7 @@ mod room;
 
 use super::channel::{Channel, PAYLOAD_MIN, is_piece};
 use super::envelope::{ChannelName, Datagram, SEALED_BYTES, Seal, Unopened};
+use super::host::HostQuestion;
 use super::shares::{Holder, Shares};
 use super::{decode_request, encode_answer, name_of_answer, name_of_request};
 use crate::keys::{ClientKey, Role};
@@ -369,6 +370,7 @@ impl Port {
 /// The least role that may say this.
 pub fn needed(message: &ClientMessage) -> Role {
     match message {
+        ClientMessage::Read { question, .. } if HostQuestion::read(question).is_some() => Role::Admin,
         ClientMessage::Read { question, .. } if Inquiry::is_for_operators(question) => Role::Admin,
         ClientMessage::Read { .. } => Role::Read,
         ClientMessage::Call { command, .. } if Command::is_for_operators(command) => Role::Admin,

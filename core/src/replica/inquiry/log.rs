@@ -30,7 +30,7 @@ const ENTRY_BYTES: usize = 64;
 /// How much the store reads for one page.
 const READ_BYTES: usize = 256 << 10;
 
-/// How many readers may wait for the store at once: one that hangs gets no longer a queue.
+/// How many readers may wait for the store at once: if it hangs, no longer queue grows in front of it.
 const READERS_MAX: usize = 16;
 
 /// The ids of the group's reads end here, and those for clients begin.

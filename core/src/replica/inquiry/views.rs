@@ -6,7 +6,7 @@ use super::VIEWS;
 use super::fields::{FIELDS_MAX, id, member, put_set, set};
 use crate::ids::{MemberId, MemberSet, Slot};
 use crate::pack::{Packer, Unpacker};
-use crate::replica::Event;
+use crate::replica::{Cause, Event};
 use crate::time::Time;
 use crate::wire::Malformed;
 use alloc::collections::VecDeque;
@@ -15,27 +15,6 @@ use bytes::Bytes;
 
 /// How many views are kept: those of a bad day, in an answer of a few kilobytes.
 const KEPT: usize = 64;
-
-/// Why a view began, as far as the replica that answers saw a reason itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// It saw none.
-    Unknown,
-    /// There was no view before.
-    First,
-    /// These were missing in the view before: silent, restarted, or unable to do their part.
-    Missing(MemberSet),
-    /// These had said that they stop.
-    Retired(MemberSet),
-    /// These could come in.
-    Joined(MemberSet),
-    /// These were too slow for their turns, or not any more.
-    Slow(MemberSet),
-    /// Who belongs to the cluster was changed.
-    Changed,
-    /// The replica took part in no view: it had restarted, or had been left out.
-    Outside,
-}
 
 /// A view, as one of its members has seen it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -140,7 +140,7 @@ impl Findings {
         for peer in best.peers.iter().filter(|peer| there.contains(peer.member)) {
             let behind = best.committed.0.saturating_sub(peer.end.0);
             if behind > BEHIND || peer.lags_ms.is_some() {
-                let since = peer.lags_ms.map_or(String::new(), |ms| format!(", and lags since {} s", ms / 1_000));
+                let since = peer.lags_ms.map_or(String::new(), |ms| format!(", and has lagged for {} s", ms / 1_000));
                 let what = format!("member {} is {behind} slots behind{since}", peer.member);
                 self.add(Health::Degraded, what, "its network or its disk is slower than the others'");
             }
@@ -203,7 +203,7 @@ mod tests {
         assert!(seen(500, None).is_empty());
         assert_eq!(
             seen(500, Some(70_500)),
-            [format!("degraded: member 3 is 500 slots behind, and lags since 70 s: {remedy}")]
+            [format!("degraded: member 3 is 500 slots behind, and has lagged for 70 s: {remedy}")]
         );
         assert_eq!(seen(20_000, None), [format!("degraded: member 3 is 20000 slots behind: {remedy}")]);
     }
