@@ -155,9 +155,6 @@ impl<M: Machine> Replica<M> {
             self.group.tick(now, &Ears(&self.link));
             let ends = self.group.acquaintances(now).map(|(member, _, heartbeat)| (member, heartbeat.end));
             self.paces.look(now, self.group.log().committed(), ends);
-            if self.group.is_active() && !self.group.wants_view() {
-                self.chronicle.calm();
-            }
             self.group_at = Time::NEVER;
         }
         self.group_at = self.group_at.min(self.group.deadline(now));
@@ -240,6 +237,10 @@ impl<M: Machine> Replica<M> {
         }
         self.settle_changes(now);
         self.settle_snapshots();
+        // All that has happened is noted by now: a view that has just begun has its reason.
+        if self.group.is_active() && !self.group.wants_view() {
+            self.chronicle.calm();
+        }
         self.step_retirement(now);
         self.refresh_trailer(now);
         self.link.flush(now);
