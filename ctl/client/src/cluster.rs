@@ -3,15 +3,21 @@
 use crate::driver::{Request, Said};
 use crate::error::Error;
 use crate::queues::Client;
+use async_io::Timer;
 use bytes::Bytes;
 use ftq_core::group::admission::{ClusterChange, Unfit};
 use ftq_core::machine::Place;
 use ftq_core::replica::{ChangeOutcome, Changed, Inquiry, LogPage, SnapshotSeen, SnapshotTaken, Status, Views};
 use ftq_core::wire::Malformed;
 use ftq_net::client::{HostQuestion, HostSettings, KeysHeld};
+use std::time::Duration;
 
 /// How often a change is asked for again after another one came first.
 const TRIES: usize = 3;
+
+/// How often it is while the change before it is not done, and how long it is waited in between.
+const PAUSES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Client {
     /// How the replica is that is asked, whatever state it is in, and what it knows of the others.
@@ -59,8 +65,8 @@ impl Client {
     /// It names the configuration that it replaces, so however many replicas are asked, it is made once at most. A
     /// *no* is given only if no other replica that was asked may say otherwise.
     pub async fn change_cluster(&self, change: ClusterChange) -> Result<ChangeOutcome, Error> {
-        let mut outcome = ChangeOutcome::Overtaken;
-        for _ in 0..TRIES {
+        let (mut outcome, mut overtaken, mut pauses) = (ChangeOutcome::Overtaken, 0, 0);
+        while overtaken < TRIES {
             let replaces = Some(self.status().await?.configuration);
             let question = Inquiry::Change { change, replaces }.encode();
             let Said { bytes, is_alone, .. } = self.order(Request::Order { question }).await?;
@@ -68,7 +74,12 @@ impl Client {
             match outcome {
                 ChangeOutcome::Done { .. } => break,
                 // This one is not going to be made, and what to replace is known better now.
-                ChangeOutcome::Overtaken => {}
+                ChangeOutcome::Overtaken => overtaken += 1,
+                // The change before this one is not proven at the replica that was asked: mostly that takes a moment.
+                ChangeOutcome::Unfit(Unfit::Busy) if is_alone && pauses < PAUSES => {
+                    pauses += 1;
+                    Timer::after(PAUSE).await;
+                }
                 ChangeOutcome::Unfit(why) if is_alone || is_for_all(why) => break,
                 ChangeOutcome::Unfit(_) | ChangeOutcome::Unknown => return Err(Error::Unknown),
             }

@@ -131,3 +131,11 @@ fn what_was_overtaken_is_asked_for_again_by_the_newer_configuration() {
     let (ended, asked) = change(&[&[Says::Ends(ChangeOutcome::Overtaken)]]);
     assert_eq!((ended, asked.len()), (Ok(ChangeOutcome::Overtaken), TRIES));
 }
+
+/// The replica that is asked may know of the change before this one, and not that it is proven.
+#[test]
+fn a_change_waits_for_the_one_before_it() {
+    let (busy, done) = (ChangeOutcome::Unfit(Unfit::Busy), ChangeOutcome::Done { configuration: 8 });
+    let (ended, asked) = change(&[&[Says::Ends(busy), Says::Ends(busy), Says::Ends(done)]]);
+    assert_eq!((ended, asked), (Ok(done), vec![Some(7)]));
+}
