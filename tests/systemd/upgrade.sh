@@ -73,4 +73,6 @@ for me in "${MEMBERS[@]}"; do
     told "$me runs the new build: $(property StatusText)"
 done
 rest
-tally "${SERVERS[@]}"
+found=$(tally "${SERVERS[@]}")
+echo "$found"
+[[ $found == *"; 0 unknown, 0 refused" ]] || fail "clients have seen that something was done to the servers"
