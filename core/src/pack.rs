@@ -4,6 +4,7 @@
 //! of a number; a writer makes the shortest one. A reader never allocates for a length that the input
 //! does not hold, and never panics.
 
+use crate::ids::Digest;
 use crate::wire::Malformed;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -95,6 +96,12 @@ impl Unpacker {
             _ => return Err(Malformed),
         };
         self.take(len)
+    }
+
+    /// A digest, as a byte string of 16.
+    pub fn digest(&mut self) -> Result<Digest, Malformed> {
+        let bytes = <[u8; 16]>::try_from(&self.bin()?[..]).map_err(|_| Malformed)?;
+        Ok(Digest(u128::from_le_bytes(bytes)))
     }
 
     /// Text, shared with the input; whether it is UTF-8 is for the caller to see.
@@ -206,6 +213,11 @@ impl Packer {
         };
         self.bytes.extend_from_slice(bytes);
         self
+    }
+
+    /// A digest.
+    pub fn digest(&mut self, digest: Digest) -> &mut Packer {
+        self.bin(&digest.0.to_le_bytes())
     }
 
     /// Text.

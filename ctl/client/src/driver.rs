@@ -82,7 +82,7 @@ pub(crate) enum Request {
 pub(crate) type Answer = Result<Said, Error>;
 
 /// An answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Said {
     /// Where it stands in the log.
     pub(crate) place: Place,

@@ -18,7 +18,6 @@ use ftq_core::machine::queues::{
 };
 use ftq_core::time::{Span, Time};
 use std::collections::{BTreeMap, VecDeque};
-use std::mem;
 
 /// So many pushes of a kind are under way before the next ones wait for them: one alone has no answer before the next
 /// comes, and many cost each other more than they gain.
@@ -73,6 +72,7 @@ pub(crate) struct Gather {
 #[derive(Debug, Default)]
 struct Line {
     under_way: usize,
+    /// By their deadlines: those of one client have all the same time.
     waiting: VecDeque<Push>,
     /// Halves of what was refused.
     again: Vec<Batch>,
@@ -160,10 +160,7 @@ impl Line {
     }
 
     fn late(&mut self, now: Time) -> Vec<Push> {
-        let waiting = mem::take(&mut self.waiting).into_iter();
-        let (late, rest): (Vec<Push>, Vec<Push>) = waiting.partition(|push| push.deadline <= now);
-        self.waiting = rest.into();
-        late
+        self.waiting.drain(..self.waiting.partition_point(|push| push.deadline <= now)).collect()
     }
 
     /// As many as fit one request, from the first one on.
@@ -230,15 +227,7 @@ impl Batch {
     /// Tells all of them the same.
     pub(crate) fn tell(&self, answer: &Answer) {
         for push in &self.pushes {
-            tell(
-                push,
-                match answer {
-                    Ok(Said { place, bytes, is_alone }) => {
-                        Ok(Said { place: *place, bytes: bytes.clone(), is_alone: *is_alone })
-                    }
-                    Err(error) => Err(*error),
-                },
-            );
+            tell(push, answer.clone());
         }
     }
 }

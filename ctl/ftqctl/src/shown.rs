@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::words::Output;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ftq_client::{MemberId, MemberSet};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -135,6 +136,16 @@ pub(crate) fn of_item(item: &[u8]) -> (&'static str, Value) {
 
 pub(crate) fn object(row: Row) -> Value {
     Value::Object(row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<String, Value>>())
+}
+
+/// Members by rising id, for people.
+pub(crate) fn members(set: MemberSet) -> String {
+    set.iter().map(|member| member.number().to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// Members by rising id, as numbers.
+pub(crate) fn of_members(set: MemberSet) -> Value {
+    set.iter().map(MemberId::number).collect()
 }
 
 /// A value as a table has it.

@@ -258,7 +258,7 @@ impl Answer {
             }
             Answer::Summary(it) => {
                 w.array(8).uint(SUMMARY).uint(it.queues).uint(it.sequences).uint(it.items);
-                w.uint(it.memory_bytes).uint(it.memory_bytes_max).uint(it.rules).bin(&it.digest.0.to_le_bytes());
+                w.uint(it.memory_bytes).uint(it.memory_bytes_max).uint(it.rules).digest(it.digest);
             }
             Answer::Seen(items) => {
                 w.array(2).uint(SEEN).array(items.len());
@@ -300,7 +300,7 @@ impl Answer {
                 memory_bytes: r.uint()?,
                 memory_bytes_max: r.uint()?,
                 rules: r.uint()?,
-                digest: Digest(u128::from_le_bytes(<[u8; 16]>::try_from(&r.bin()?[..]).map_err(|_| Malformed)?)),
+                digest: r.digest()?,
             }),
             (SEEN, 2) => Answer::Seen(rows(r, 4, |r| {
                 let priority = u8::try_from(r.uint()?).map_err(|_| Malformed)?;

@@ -260,7 +260,7 @@ impl LogSlot {
 
     fn pack(&self, w: &mut Packer) {
         w.array(SLOT_FIELDS).uint(self.slot.0).uint(self.view.0).option(self.view.1, |w, m| w.uint(id(m)));
-        w.uint(self.clock_ms).bin(&self.digest.0.to_le_bytes()).uint(self.requests_total);
+        w.uint(self.clock_ms).digest(self.digest).uint(self.requests_total);
         w.option(self.configuration, |w, (number, members, is_proven)| {
             w.array(3).uint(number);
             put_set(w, members);
@@ -281,7 +281,7 @@ impl LogSlot {
             slot: Slot(r.uint()?),
             view: (r.uint()?, r.option(member)?),
             clock_ms: r.uint()?,
-            digest: Digest(u128::from_le_bytes(<[u8; 16]>::try_from(&r.bin()?[..]).map_err(|_| Malformed)?)),
+            digest: r.digest()?,
             requests_total: r.uint()?,
             configuration: r.option(configuration)?,
             requests: (0..r.array(ENTRIES_MAX)?).map(|_| LogRequest::unpack(r)).collect::<Result<_, _>>()?,

@@ -152,7 +152,7 @@ impl SnapshotSeen {
     pub fn encode(&self) -> Bytes {
         let mut w = Packer::new();
         w.array(11).uint(SNAPSHOT).uint(id(self.me)).uint(self.applied.0).uint(self.slot.0).uint(self.durable.0);
-        w.bin(&self.digest.0.to_le_bytes()).bin(&self.state.0.to_le_bytes());
+        w.digest(self.digest).digest(self.state);
         w.uint(self.age_ms).uint(self.pieces).uint(self.bytes).uint(self.every);
         w.into_bytes()
     }
@@ -163,16 +163,13 @@ impl SnapshotSeen {
         if r.array(FIELDS_MAX)? < 11 || r.uint()? != SNAPSHOT {
             return Err(Malformed);
         }
-        let digest = |r: &mut Unpacker| {
-            Ok(Digest(u128::from_le_bytes(<[u8; 16]>::try_from(&r.bin()?[..]).map_err(|_| Malformed)?)))
-        };
         Ok(SnapshotSeen {
             me: member(&mut r)?,
             applied: Slot(r.uint()?),
             slot: Slot(r.uint()?),
             durable: Slot(r.uint()?),
-            digest: digest(&mut r)?,
-            state: digest(&mut r)?,
+            digest: r.digest()?,
+            state: r.digest()?,
             age_ms: r.uint()?,
             pieces: r.uint()?,
             bytes: r.uint()?,

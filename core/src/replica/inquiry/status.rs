@@ -136,7 +136,7 @@ impl Status {
         w.uint(*configuration);
         put_set(&mut w, *voters);
         put_set(&mut w, *heard);
-        w.uint(end.0).uint(committed.0).uint(applied.0).uint(self.disk_ms).bin(&self.digest.0.to_le_bytes());
+        w.uint(end.0).uint(committed.0).uint(applied.0).uint(self.disk_ms).digest(self.digest);
         w.array(self.peers.len());
         for Peer { member, silent_ms, view, end, committed, whole, disk_ms, lags_ms: _ } in &self.peers {
             w.array(7).uint(id(*member)).option(*silent_ms, Packer::uint).uint(*view).uint(end.0).uint(committed.0);
@@ -173,7 +173,7 @@ impl Status {
             committed: Slot(r.uint()?),
             applied: Slot(r.uint()?),
             disk_ms: r.uint()?,
-            digest: Digest(u128::from_le_bytes(<[u8; 16]>::try_from(&r.bin()?[..]).map_err(|_| Malformed)?)),
+            digest: r.digest()?,
             peers: (0..r.array(FIELDS_MAX)?).map(|_| peer(&mut r)).collect::<Result<_, _>>()?,
         };
         // An older replica does not say who lags.

@@ -8,7 +8,7 @@ use super::cluster::{EACH, each};
 use crate::arguments::Views;
 use crate::date;
 use crate::failure::Failure;
-use crate::shown::Row;
+use crate::shown::{self, Row};
 use crate::words::Output;
 use ftq_client::{Cause, MemberId, MemberSet, ViewSeen};
 use serde_json::{Value, json};
@@ -56,8 +56,8 @@ fn row(out: Output, now: u64, known: &Known<'_>) -> Row {
         Output::Table => vec![
             ("view", json!(it.number)),
             ("proposer", json!(it.proposer.map(MemberId::number))),
-            ("members", json!(text(it.members))),
-            ("ring", json!(text(it.ring))),
+            ("members", json!(shown::members(it.members))),
+            ("ring", json!(shown::members(it.ring))),
             ("from", json!(it.from.0)),
             ("installed", json!(date::utc(installed))),
             ("took_ms", json!(it.took_ms)),
@@ -67,15 +67,15 @@ fn row(out: Output, now: u64, known: &Known<'_>) -> Row {
         Output::Json => vec![
             ("view", json!(it.number)),
             ("proposer", json!(it.proposer.map(MemberId::number))),
-            ("members", numbers(it.members)),
-            ("ring", numbers(it.ring)),
+            ("members", shown::of_members(it.members)),
+            ("ring", shown::of_members(it.ring)),
             ("from", json!(it.from.0)),
             ("installed_unix_ms", json!(installed)),
             ("took_ms", json!(it.took_ms)),
             ("lasted_ms", json!(it.lasted_ms)),
             ("why", json!(why)),
-            ("whom", numbers(whom)),
-            ("seen_by", numbers(known.seen_by)),
+            ("whom", shown::of_members(whom)),
+            ("seen_by", shown::of_members(known.seen_by)),
         ],
     }
 }
@@ -95,7 +95,7 @@ fn cause(cause: Cause) -> (Option<&'static str>, MemberSet) {
 }
 
 fn sentence(why: &str, whom: MemberSet) -> String {
-    let whom = text(whom);
+    let whom = shown::members(whom);
     match why {
         "first" => "the first one".to_owned(),
         "missing" => format!("{whom} was missing"),
@@ -106,12 +106,4 @@ fn sentence(why: &str, whom: MemberSet) -> String {
         "changed" => "the cluster was changed".to_owned(),
         _ => "its member had been in no view".to_owned(),
     }
-}
-
-fn text(set: MemberSet) -> String {
-    set.iter().map(|member| member.number().to_string()).collect::<Vec<_>>().join(",")
-}
-
-fn numbers(set: MemberSet) -> Value {
-    json!(set.iter().map(MemberId::number).collect::<Vec<_>>())
 }

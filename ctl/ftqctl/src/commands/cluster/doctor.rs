@@ -2,10 +2,11 @@
 //! the cluster went through, and the log of the daemon on this machine. No secret and no item is in it.
 
 use super::findings::Findings;
-use super::look::{Look, Seen, list};
+use super::look::{Look, Seen};
 use crate::commands::Asked;
 use crate::commands::cluster::{EACH, each};
 use crate::failure::Failure;
+use crate::shown;
 use crate::words::Output;
 use ftq_client::{MemberId, ViewSeen};
 use serde_json::{Value, json};
@@ -57,8 +58,8 @@ fn settings(asked: &Asked) -> Value {
 
 fn views(asked: &Asked) -> Value {
     let view = |it: &ViewSeen| {
-        json!({ "view": it.number, "proposer": it.proposer.map(MemberId::number), "members": list(it.members),
-            "ring": list(it.ring), "from": it.from.0, "cause": format!("{:?}", it.cause), "ago_ms": it.ago_ms,
+        json!({ "view": it.number, "proposer": it.proposer.map(MemberId::number), "members": shown::members(it.members),
+            "ring": shown::members(it.ring), "from": it.from.0, "cause": format!("{:?}", it.cause), "ago_ms": it.ago_ms,
             "took_ms": it.took_ms, "lasted_ms": it.lasted_ms })
     };
     each(&asked.options, EACH, |client| client.views()).map_or_else(missing, |each| {

@@ -1,6 +1,7 @@
 //! What a look around has found: what is not as it should be, since when where that is known, and what to do.
 
-use super::look::{Look, list};
+use super::look::Look;
+use crate::shown;
 use ftq_client::{Error, MemberSet, State, Status};
 use serde_json::{Value, json};
 
@@ -97,7 +98,8 @@ impl Findings {
         match it.state {
             State::Serves => {}
             State::Waits => {
-                let what = format!("member {me} takes part in no view that orders; it hears {}", list(it.heard));
+                let what =
+                    format!("member {me} takes part in no view that orders; it hears {}", shown::members(it.heard));
                 self.add(
                     Health::Degraded,
                     what,

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::shown::{self, Kept, Row};
 use crate::words::Output;
-use ftq_client::{Blocking, Error, MemberSet, Options, Peer, State, Status};
+use ftq_client::{Blocking, Error, Options, Peer, State, Status};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::thread;
@@ -129,7 +129,7 @@ impl Seen {
             ("applied", json!(it.map(|it| it.applied.0))),
             ("behind", json!(it.zip(committed).map(|(it, committed)| committed.saturating_sub(it.applied.0)))),
             ("disk_ms", json!(it.map(|it| it.disk_ms))),
-            ("hears", json!(it.map(|it| list(it.heard)))),
+            ("hears", json!(it.map(|it| shown::members(it.heard)))),
         ]
     }
 
@@ -142,8 +142,8 @@ impl Seen {
         };
         json!({
             "server": self.server.to_string(), "member": it.me.number(), "state": word(it.state), "view": it.view.0,
-            "proposer": it.view.1.map(|member| member.number()), "members": list(it.members), "ring": list(it.ring),
-            "configuration": it.configuration, "voters": list(it.voters), "heard": list(it.heard), "end": it.end.0,
+            "proposer": it.view.1.map(|member| member.number()), "members": shown::members(it.members), "ring": shown::members(it.ring),
+            "configuration": it.configuration, "voters": shown::members(it.voters), "heard": shown::members(it.heard), "end": it.end.0,
             "committed": it.committed.0, "applied": it.applied.0, "disk_ms": it.disk_ms,
             "digest": format!("{:032x}", it.digest.0), "peers": it.peers.iter().map(peer).collect::<Vec<_>>(),
         })
@@ -158,12 +158,6 @@ pub(super) fn word(state: State) -> &'static str {
         State::Learns => "learner",
         State::Rebuilds => "rebuilding",
     }
-}
-
-/// Members, by rising id.
-pub(super) fn list(set: MemberSet) -> String {
-    let members: Vec<String> = set.iter().map(|member| member.number().to_string()).collect();
-    members.join(",")
 }
 
 #[expect(clippy::disallowed_methods, reason = "between two looks somebody has to wait")]

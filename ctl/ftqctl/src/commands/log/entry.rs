@@ -1,11 +1,10 @@
 //! A request of the log, or a slot without any, as a line.
 
 use crate::failure::Failure;
-use crate::shown::{Row, object, of_item};
+use crate::shown::{self, Row, object, of_item};
 use crate::words::Output;
 use ftq_client::{
-    Bytes, Command, Decoded, LogRequest, LogSlot, MemberId, PushOptions, QueueId, Receipt, RequestKind, SessionId,
-    Settings,
+    Bytes, Command, Decoded, LogRequest, LogSlot, PushOptions, QueueId, Receipt, RequestKind, SessionId, Settings,
 };
 use serde_json::{Value, json};
 
@@ -69,9 +68,8 @@ impl<'a> Entry<'a> {
             let what = match self.slot.configuration {
                 None => "empty: time went on".to_owned(),
                 Some((number, members, is_proven)) => {
-                    let members: Vec<String> = members.iter().map(|member| member.number().to_string()).collect();
                     let how = if is_proven { "in force" } else { "ordered" };
-                    format!("configuration {number} is {how}: members {}", members.join(","))
+                    format!("configuration {number} is {how}: members {}", shown::members(members))
                 }
             };
             return format!("{:>16}  {:>6}  {:>16}  {:>6}  {what}", self.slot.slot.0, "-", "-", "-");
@@ -110,7 +108,7 @@ impl<'a> Entry<'a> {
         }
         if let Some((number, members, is_proven)) = configuration {
             row.push(("configuration", json!(number)));
-            row.push(("members", json!(members.iter().map(MemberId::number).collect::<Vec<_>>())));
+            row.push(("members", shown::of_members(*members)));
             row.push(("in_force", json!(is_proven)));
         }
         row
