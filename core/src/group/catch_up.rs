@@ -5,7 +5,7 @@
 //! rises by it (RULES S4). The pieces of a snapshot are the same bytes on every replica, so a download
 //! goes on with another one where the first left off.
 
-use crate::ids::{Ballot, Digest, MemberId, MemberSet, Slot};
+use crate::ids::{Ballot, MemberId, MemberSet, Slot};
 use crate::replica::{Event, FetchId};
 use crate::store::{Fetch, Fetched, Job, SlotRecord, Snapshot};
 use crate::time::{Span, Time};
@@ -22,12 +22,6 @@ const PIECES_ASKED: usize = 4;
 
 /// A download that gets no further for so long gives way to whatever snapshot is to be had.
 const PROGRESS_WITHIN: Span = Span::secs(1);
-
-/// For how long after a piece was asked for a snapshot is kept for whoever fetches it …
-const LENT: Span = Span::secs(1);
-
-/// … unless the log has grown by so much since: it has to be cut some time.
-const LENT_SLOTS: u64 = 1 << 20;
 
 /// While the store has so many jobs to finish nothing more is asked for: as many answers together are about as much as
 /// may be uncommitted. A disk that hangs must not have all that the others order pile up here.
@@ -204,16 +198,6 @@ impl Group {
         self.ask(now, from);
     }
 
-    /// Somebody wants a piece of this replica's snapshot.
-    pub(super) fn on_want_piece(&mut self, now: Time, from: MemberId, slot: Slot, index: u32) {
-        if slot == self.offered {
-            self.wanted_at = Some(now);
-            self.fetch(Fetch::Piece { slot, index }, from, Purpose::Piece(index));
-        } else if slot < self.offered {
-            self.note(MemberSet::of(from), Message::Offer(self.offered));
-        }
-    }
-
     /// A piece of a snapshot.
     pub(super) fn on_piece(&mut self, now: Time, from: MemberId, head: Snapshot, count: u32, index: u32, piece: Bytes) {
         if self.active || self.joining.is_some() {
@@ -246,12 +230,6 @@ impl Group {
         } else if download.pieces.iter().filter(|piece| piece.is_some()).count() % PIECES_ASKED == 0 {
             self.ask(now, from);
         }
-    }
-
-    /// Whether somebody is fetching the newest durable snapshot: another one would take it away.
-    pub(super) fn is_lending(&self, now: Time) -> bool {
-        let taken = self.log.delivered().0.saturating_sub(self.offered.0) < LENT_SLOTS;
-        taken && self.wanted_at.is_some_and(|at| now.since(at) < LENT)
     }
 
     /// Whether a snapshot of another replica may become the base now.
@@ -287,8 +265,7 @@ impl Group {
             self.durable = self.log.end();
             self.deliver_asked = snapshot.slot;
             self.archived = snapshot.slot;
-            self.snapshot = snapshot.slot;
-            self.state = snapshot.state;
+            self.snapshots.adopted(&snapshot);
         }
         self.positions.clone_from(&snapshot.positions);
         // RULES S2: what the snapshot orders must not be submitted again.
@@ -305,7 +282,7 @@ impl Group {
     }
 
     /// The store has read what somebody asked for.
-    pub fn fetched(&mut self, id: FetchId, fetched: Fetched) {
+    pub fn fetched(&mut self, now: Time, id: FetchId, fetched: Fetched) {
         let Some(index) = self.fetches.iter().position(|(known, _, _)| *known == id) else { return };
         let (_, to, purpose) = self.fetches.swap_remove(index);
         let message = match (fetched, purpose) {
@@ -318,48 +295,9 @@ impl Group {
             }
             // It is gone here: there is a newer snapshot.
             (Fetched::Slots(_) | Fetched::Piece(_), Purpose::Tail(_) | Purpose::Log | Purpose::Piece(_)) => {
-                return self.note(MemberSet::of(to), Message::Offer(self.offered));
+                return self.offer_snapshot(now, to);
             }
         };
         self.out.push_back(Output::Stream { to, message });
-    }
-
-    /// This replica's own snapshot is durable.
-    pub(super) fn on_snapshotted(&mut self, now: Time, slot: Slot) {
-        self.offered = self.offered.max(slot);
-        self.compare_state(now);
-    }
-
-    /// Compares the state at the newest snapshot with what others report: the log below is cut only when
-    /// a quorum has the same state there (RULES S17), and who differs from a quorum stops. If none has the same,
-    /// all stop.
-    pub(super) fn compare_state(&mut self, now: Time) {
-        let (slot, state): (Slot, Digest) = (self.snapshot, self.state);
-        if slot == Slot(0) {
-            return;
-        }
-        let at_slot = |same: bool| -> MemberSet {
-            let there = self.detector.peers().filter(|(_, p)| p.heartbeat.snapshot == slot);
-            there.filter(|(_, p)| (p.heartbeat.state == state) == same).map(|(m, _)| m).collect()
-        };
-        let electorate = self.log.electorate();
-        let admitted = self.admitted(now, electorate);
-        let (same, other) = (at_slot(true).with(self.options.me), at_slot(false));
-        if electorate.is_quorum(other.intersection(admitted)) {
-            return self.stop("its state differs from that of a quorum");
-        }
-        // Nobody can say who is right, so nobody goes on to answer: all stop, and each says why.
-        let view = self.view().set();
-        let differ = self.active && !other.intersection(view).is_empty() && same.union(other).contains_all(view);
-        if differ && !electorate.is_quorum(same.intersection(admitted)) {
-            return self.stop("members differ in their states, and no quorum has the same");
-        }
-        let below = Slot(slot.0.saturating_sub(self.options.log_keep) + 1);
-        let is_new = below > self.cut_below && below <= self.archived;
-        let agreed = electorate.is_quorum(same.intersection(admitted));
-        if self.offered == slot && agreed && is_new {
-            self.cut_below = below;
-            self.persist(now, Job::Cut { below });
-        }
     }
 }

@@ -34,6 +34,7 @@ impl Group {
         } else {
             MemberSet::EMPTY
         };
+        let (snapshot, state) = self.snapshots.taken();
         let heartbeat = Heartbeat {
             store: self.store,
             shown: self.shown,
@@ -51,8 +52,8 @@ impl Group {
             job_age_ms: self.job_age(now).0 / 1_000,
             waits_for,
             slow: self.slow(now),
-            snapshot: self.snapshot,
-            state: self.state,
+            snapshot,
+            state,
             order: self.options.order,
             nearly_full: self.is_nearly_full,
             rules: self.options.rules,

@@ -94,11 +94,6 @@ impl Group {
         self.wants_since.is_some()
     }
 
-    /// The slot of the newest snapshot that is durable here; 0 while there is none.
-    pub fn durable_snapshot(&self) -> Slot {
-        self.offered
-    }
-
     /// What this replica's share in the slot clock says.
     pub fn clock_reading(&self, now: Time) -> SlotClock {
         self.clock.reading(now)

@@ -39,6 +39,7 @@ mod reads;
 mod retirement;
 mod routing;
 mod slots;
+mod snapshots;
 mod suspicion;
 #[cfg(test)]
 mod tests;
@@ -51,7 +52,7 @@ pub use timing::Timing;
 
 use crate::chance::Chance;
 use crate::electorate::Electorate;
-use crate::ids::{Ballot, BootId, Configuration, Digest, MemberId, MemberSet, Slot, StoreId};
+use crate::ids::{Ballot, BootId, Configuration, MemberId, MemberSet, Slot, StoreId};
 use crate::replica::{Event, FetchId};
 use crate::store::{Condition, Fetch, Generation, Job, JobId, Mark, Opened, Position, Report, SlotRecord, Snapshot};
 use crate::time::{SlotClock, Span, Time};
@@ -72,6 +73,7 @@ use message::Message;
 use order::Ordering;
 use own::{Own, Token};
 use reads::Reads;
+use snapshots::Snapshots;
 use turns::Turns;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -140,9 +142,6 @@ pub struct Group {
     outstanding: VecDeque<(JobId, Time)>,
     deliver_asked: Slot,
     archived: Slot,
-    /// What lies below this slot the store was told to cut, as far as it does not keep it for slow members.
-    cut_below: Slot,
-
     detector: Detector,
     change: Change,
     failures: u32,
@@ -154,10 +153,7 @@ pub struct Group {
     fetches: Vec<(FetchId, MemberId, Purpose)>,
     last_fetch: FetchId,
 
-    snapshot: Slot,
-    /// The newest snapshot that is durable, and when somebody asked for a piece of it last.
-    offered: Slot,
-    wanted_at: Option<Time>,
+    snapshots: Snapshots,
     /// Who has said to follow another order than this replica.
     differing: MemberSet,
     is_nearly_full: bool,
@@ -165,7 +161,6 @@ pub struct Group {
     retires_at: Option<Time>,
     /// Its store has had a seat, as far as is known here.
     was_seated: bool,
-    state: Digest,
     heartbeat_at: Time,
     padded_at: Time,
     stopped: bool,
@@ -191,7 +186,7 @@ impl Group {
         let had_seat =
             opened.configuration.as_ref().is_some_and(|c| !c.is_founding() && c.seats(options.me, opened.store));
         let positions = opened.snapshot.as_ref().map(|snapshot| snapshot.positions.clone()).unwrap_or_default();
-        let (stated, snapshot) = (log.committed(), opened.snapshot.as_ref().map_or(Slot(0), |s| s.slot));
+        let stated = log.committed();
         let mut group = Group {
             boot,
             store: opened.store,
@@ -224,7 +219,6 @@ impl Group {
             outstanding: VecDeque::new(),
             deliver_asked: stated,
             archived: stated,
-            cut_below: Slot(0),
             detector: Detector::new(options.timing, options.order),
             change: Change::Idle,
             failures: 0,
@@ -235,14 +229,11 @@ impl Group {
             reads: Reads::default(),
             fetches: Vec::new(),
             last_fetch: FetchId(0),
-            snapshot,
-            offered: snapshot,
-            wanted_at: None,
+            snapshots: Snapshots::opened(opened.snapshot.as_ref()),
             differing: MemberSet::EMPTY,
             is_nearly_full: false,
             retires_at: None,
             was_seated: had_seat || log.has_seated(options.me, opened.store),
-            state: opened.snapshot.map_or(Digest::default(), |s| s.state),
             heartbeat_at: now,
             padded_at: Time(0),
             stopped: false,

@@ -38,6 +38,12 @@ impl Group {
         electorate.may_form_view(others).then_some(false)
     }
 
+    /// Whether all others together could go on without this replica.
+    pub(crate) fn is_replaceable(&self) -> bool {
+        let electorate = self.log.electorate();
+        electorate.may_form_view(electorate.set().without(self.options.me))
+    }
+
     /// Says it again: a note may be lost.
     pub(super) fn step_retirement(&mut self, now: Time) {
         if self.retires_at.is_some_and(|at| now >= at) {

@@ -3,7 +3,7 @@
 use crate::ids::{Ballot, MemberId, MemberSet, Slot};
 use crate::invariants;
 use crate::replica::Event;
-use crate::store::{Generation, Job, JobId, Position, SlotRecord, Snapshot};
+use crate::store::{Generation, Job, JobId, Position, SlotRecord};
 use crate::time::{SlotClock, Time};
 use crate::wire::{Malformed, Reader, Writer};
 use bytes::Bytes;
@@ -113,28 +113,8 @@ impl Group {
         if origin == self.options.me { self.own.delivered(view, number) } else { None }
     }
 
-    /// Whether a snapshot may be taken of what was delivered last: not where a change is under way, which no
-    /// snapshot could tell of, nor while what lies below is being rebuilt, or others fetch the last one.
-    pub fn may_snapshot(&self, now: Time) -> bool {
-        self.is_whole() && !self.is_lending(now) && self.log.electorate_at(self.log.delivered()).proposed.is_none()
-    }
-
-    /// The machine was brought to this point: here is its snapshot, complete but for what group knows.
-    pub fn take_snapshot(&mut self, now: Time, record: &SlotRecord, mut snapshot: Snapshot) {
-        assert_eq!(record.slot, self.log.delivered(), "a snapshot is of what was delivered last");
-        snapshot.slot = record.slot;
-        snapshot.digest = record.digest;
-        snapshot.clock = record.clock;
-        snapshot.configuration = self.log.electorate_at(record.slot).sealed;
-        snapshot.positions = self.positions.clone();
-        self.deliver_to_store(now);
-        self.state = snapshot.state;
-        self.snapshot = snapshot.slot;
-        self.persist(now, Job::Snapshot { snapshot });
-    }
-
     /// Tells the store what is committed.
-    fn deliver_to_store(&mut self, now: Time) {
+    pub(super) fn deliver_to_store(&mut self, now: Time) {
         let upto = self.log.committed();
         if upto > self.deliver_asked {
             self.deliver_asked = upto;

@@ -8,7 +8,7 @@ mod rules;
 
 use super::own::Token;
 use super::*;
-use crate::ids::{ClusterId, MemberId};
+use crate::ids::{ClusterId, Digest, MemberId};
 use crate::replica::Order;
 use crate::store::Report;
 use alloc::collections::BTreeMap;

@@ -140,7 +140,7 @@ impl<M: Machine> Replica<M> {
             Input::Report(report) => self.group.report(now, report),
             Input::Fetched { id, fetched } => {
                 if !self.log_read(id, &fetched) {
-                    self.group.fetched(id, fetched);
+                    self.group.fetched(now, id, fetched);
                 }
             }
             Input::Change { id, change, wait } => self.order_change(now, Orderer::Shell(id), change, None, wait),

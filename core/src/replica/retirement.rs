@@ -64,11 +64,15 @@ impl<M: Machine> Replica<M> {
             self.carry_out(now);
         }
         let Retirement::HandingOver { until } = self.retirement else { return };
-        let succession = match self.group.is_replaced(now) {
+        let is_replaced = self.group.is_replaced(now);
+        // Who is missed for a moment may be back in time, unless even all others together are no quorum.
+        if is_replaced != Some(true) && now < until && self.group.is_replaceable() {
+            return;
+        }
+        let succession = match is_replaced {
             Some(true) => Succession::HandedOver,
+            Some(false) => Succession::Late,
             None => Succession::NoQuorum,
-            Some(false) if now >= until => Succession::Late,
-            Some(false) => return,
         };
         // Who has come to wait meanwhile finds the answer elsewhere.
         self.turn_away();

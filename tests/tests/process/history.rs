@@ -41,12 +41,17 @@ fn views_say_who_took_part_since_when_and_why() {
     assert_eq!(told.json("views --count 1")["views"].as_array().map(Vec::len), Some(1));
 }
 
-/// The documents of a log, one a line.
+/// The documents of a log, one a line. What was slow to be answered and was sent again to another replica stands there
+/// twice, and was done once: here it stands once.
 fn documents(told: &Told, line: &str) -> Vec<Value> {
     let output = told.ctl(&format!("-o json {line}"));
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""), "{line}");
     let text = String::from_utf8(output.stdout).expect("text");
-    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    let mut seen = BTreeSet::new();
+    let documents = text.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+    documents
+        .filter(|it| it["kind"] != "command" || seen.insert((it["session"].to_string(), it["number"].to_string())))
+        .collect()
 }
 
 #[test]
@@ -57,6 +62,7 @@ fn the_log_shows_what_was_done_in_its_order() {
     told.says("push letters a --priority 0", "");
     assert_eq!(told.fed("push parcels", "a longer item\n".repeat(1_000).as_bytes()).status.code(), Some(0));
     told.says("pop letters", "a\n");
+    told.level();
 
     let all = documents(&told, "log --from 1");
     let of = |command: &str| -> Vec<&Value> { all.iter().filter(|it| it["command"] == command).collect() };
@@ -88,8 +94,10 @@ fn the_log_shows_what_was_done_in_its_order() {
     let table = String::from_utf8(told.ctl("log --queue letters").stdout).expect("text");
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["PLACE", "ORIGIN", "SESSION", "NUMBER", "WHAT"]);
-    assert!(lines[1].ends_with("  push @1 of 1, 1 bytes, priority 0"), "{table}");
-    assert!(lines[2].ends_with("  pop @1 up to 1, wait 0 ms") && lines.len() == 3, "{table}");
+    let kinds = lines[1..].chunk_by(|a, b| a.rsplit_once("  ").map(|it| it.1) == b.rsplit_once("  ").map(|it| it.1));
+    let kinds: Vec<&str> = kinds.map(|alike| alike[0]).collect();
+    assert!(kinds[0].ends_with("  push @1 of 1, 1 bytes, priority 0"), "{table}");
+    assert!(kinds[1].ends_with("  pop @1 up to 1, wait 0 ms") && kinds.len() == 2, "{table}");
     told.fails("log --queue nothing", 1, "nothing: no such label");
     told.fails("log --from x", 64, "x");
 
@@ -116,11 +124,8 @@ fn an_old_log_is_read_from_the_disk() {
         client.push(queue, [large.clone(), n.to_be_bytes().to_vec()]).expect("push");
         client.pop_many(queue, 9, std::time::Duration::ZERO).expect("pop");
     }
-    // A push that was sent again to another replica stands there twice, and was done once.
-    let pushes = |all: Vec<Value>| {
-        let pushes = all.iter().filter(|it| it["command"] == "push");
-        pushes.map(|it| it["session"].to_string() + ":" + &it["number"].to_string()).collect::<BTreeSet<_>>().len()
-    };
+    told.level();
+    let pushes = |all: Vec<Value>| all.iter().filter(|it| it["command"] == "push").count();
     assert_eq!(pushes(documents(&told, "log --from 1")), 24);
     assert_eq!(pushes(documents(&told, "log --count 1000")), 24, "found backwards");
     assert_eq!(documents(&told, "log --from 1 --count 2").len(), 2);

@@ -44,6 +44,11 @@ impl Told {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{line}: {error}: {text}"))
     }
 
+    /// Waits until each replica has done what was asked for so far: who shows its log may be behind.
+    pub(super) fn level(&self) {
+        self.cluster.members().for_each(|member| self.cluster.wait_until_level(member));
+    }
+
     pub(super) fn fails(&self, line: &str, code: i32, reason: &str) {
         check_failure(line, &self.ctl(line), code, reason);
     }

@@ -27,11 +27,12 @@ fn metrics_parse_and_move() {
     let sum =
         |scrapes: &[Scrape], name: &str| scrapes.iter().filter_map(|scrape| scrape.samples.get(name)).sum::<f64>();
     let grown = |name: &str| sum(&after, name) - sum(&before, name);
-    assert_eq!(grown("ftq_requests_total{operation=\"push\"}"), 50.0);
-    assert_eq!(grown("ftq_requests_total{operation=\"pop\"}"), 1.0);
-    assert_eq!(grown("ftq_request_seconds_count{operation=\"push\"}"), 50.0);
     assert!(grown("ftq_request_seconds_sum{operation=\"push\"}") > 0.0);
     for (name, least) in [
+        // A client that gets no answer for a tenth of a second asks again, and that counts again.
+        ("ftq_requests_total{operation=\"push\"}", 50.0),
+        ("ftq_requests_total{operation=\"pop\"}", 1.0),
+        ("ftq_request_seconds_count{operation=\"push\"}", 50.0),
         ("ftq_slots_applied_total", 51.0 * 3.0),
         ("ftq_commit_seconds_count", 51.0 * 3.0),
         ("ftq_batch_requests_sum", 51.0),

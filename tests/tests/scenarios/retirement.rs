@@ -103,6 +103,20 @@ fn of_two_the_higher_one_is_needed() {
     }
 }
 
+/// Of the two others one is missed at the moment when a member is told to stop: it is waited for.
+#[test]
+fn who_is_missed_for_a_moment_takes_over_with_the_rest() {
+    let mut world = formed(Setup::cluster(3).build());
+    world.islands(&[&[1, 3], &[2]]);
+    world.run_for(Span::millis(500));
+    world.retire(1);
+    world.run_for(Span::millis(100));
+    assert_eq!(world.retired(1), None);
+    world.join_islands();
+    world.run_for(ENDED);
+    assert_eq!(world.retired(1), Some(Succession::HandedOver));
+}
+
 /// Who is cut off from the others, or has a disk that hangs, ends in time as well.
 #[test]
 fn trouble_does_not_hold_it_up() {

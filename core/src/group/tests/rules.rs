@@ -130,6 +130,36 @@ fn s17_at_a_tie_all_stop_and_say_so() {
     assert!(world.serving().is_empty());
 }
 
+/// A snapshot is given to who lacks the log below it only when a quorum has come to the same state, so nobody takes a
+/// state that went astray for his own and speaks for it. In no view there is nobody who could agree.
+#[test]
+fn s17_what_no_quorum_has_come_to_is_given_to_nobody() {
+    let mut world = answered(Order::Rotating);
+    take_snapshots(&mut world, &[(1, 7)]);
+    assert_eq!(offered(&mut world, 1), None);
+    take_snapshots(&mut world, &[(2, 7)]);
+    assert!(offered(&mut world, 1).is_some());
+
+    let mut world = answered(Order::Rotating);
+    take_snapshots(&mut world, &[(1, 7)]);
+    world.cut = set(&[1]);
+    world.run(Span::secs(1));
+    assert!(offered(&mut world, 1).is_some());
+}
+
+/// Which snapshot this member offers to one that asks for an older one.
+fn offered(world: &mut World, member: u8) -> Option<Slot> {
+    let now = world.now;
+    let group = &mut world.nodes.get_mut(&m(member)).unwrap().group;
+    let slot = group.log().delivered();
+    group.report(now, Report::Snapshotted { slot });
+    group.message(now, m(3), Message::WantPiece(Slot(0), 0));
+    let outputs = core::iter::from_fn(|| group.poll());
+    outputs
+        .filter_map(|it| if let Output::Note { message: Message::Offer(s), .. } = it { Some(s) } else { None })
+        .last()
+}
+
 /// These members take a snapshot of what they applied last, in which the state has this digest.
 fn take_snapshots(world: &mut World, states: &[(u8, u128)]) {
     let now = world.now;
