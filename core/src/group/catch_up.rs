@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use super::join::{ANSWER_BYTES, chained, portion};
 use super::message::Message;
+use super::slots::UNCOMMITTED_BYTES;
 use super::{Group, Output};
 
 /// How many pieces of a snapshot are asked for at once.
@@ -23,9 +24,9 @@ const PIECES_ASKED: usize = 4;
 /// A download that gets no further for so long gives way to whatever snapshot is to be had.
 const PROGRESS_WITHIN: Span = Span::secs(1);
 
-/// While the store has so many jobs to finish nothing more is asked for: as many answers together are about as much as
-/// may be uncommitted. A disk that hangs must not have all that the others order pile up here.
-pub(super) const UNSTORED_JOBS: usize = 64;
+/// While the store has so many jobs to finish, or as many bytes as may be uncommitted, nothing more is asked for: a disk
+/// that hangs must not have all that the others order pile up here.
+const UNSTORED_JOBS: usize = 64;
 
 /// After so long without an answer somebody is asked again.
 const ANSWER_WITHIN: Span = Span::millis(100);
@@ -161,7 +162,7 @@ impl Group {
     }
 
     fn is_store_full(&self) -> bool {
-        self.outstanding.len() >= UNSTORED_JOBS
+        self.backlog.jobs() >= UNSTORED_JOBS || self.backlog.bytes() >= UNCOMMITTED_BYTES
     }
 
     /// Committed slots of another replica, which follow what is committed here, replace what stood there.

@@ -95,9 +95,7 @@ impl Group {
         if !self.is_serving(now) {
             return Room::Enough;
         }
-        let is_full = |m: &MemberId| self.detector.fresh(now, *m).is_some_and(|h| h.nearly_full);
-        let others = self.view().set().without(self.options.me).iter().filter(|m| !is_full(m)).collect::<MemberSet>();
-        let with_room = if self.is_nearly_full { others } else { others.with(self.options.me) };
+        let with_room = self.view().set().minus(self.nearly_full(now));
         match (self.electorate.is_quorum(with_room), self.is_nearly_full) {
             (true, false) => Room::Enough,
             (true, true) => Room::Elsewhere,
@@ -105,8 +103,16 @@ impl Group {
         }
     }
 
+    /// Whose disks are nearly full, as far as they are heard.
+    pub fn nearly_full(&self, now: Time) -> MemberSet {
+        let others = self.detector.peers().map(|(member, _)| member);
+        let full =
+            others.filter(|m| self.detector.fresh(now, *m).is_some_and(|h| h.nearly_full)).collect::<MemberSet>();
+        if self.is_nearly_full { full.with(self.options.me) } else { full.without(self.options.me) }
+    }
+
     /// The age of the oldest job that the store has not finished.
     pub fn job_age(&self, now: Time) -> Span {
-        self.outstanding.front().map_or(Span::ZERO, |(_, since)| now.since(*since))
+        self.backlog.age(now)
     }
 }

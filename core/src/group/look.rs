@@ -81,7 +81,7 @@ impl Group {
 
     /// How many jobs the store has not finished, of those that something waits for.
     pub fn unfinished_jobs(&self) -> usize {
-        self.outstanding.len()
+        self.backlog.jobs()
     }
 
     /// Up to where the delivered log is durable in the archive.

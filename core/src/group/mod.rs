@@ -27,6 +27,7 @@ pub mod own;
 pub mod turns;
 
 mod acquaintance;
+mod backlog;
 mod catch_up;
 mod change;
 mod heartbeat;
@@ -60,6 +61,7 @@ use acquaintance::Acquaintance;
 use admission::Wanted;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use backlog::Backlog;
 use bytes::Bytes;
 use catch_up::{CatchUp, Purpose};
 use change::Change;
@@ -139,7 +141,7 @@ pub struct Group {
     durable: Slot,
     generation: Generation,
     last_job: JobId,
-    outstanding: VecDeque<(JobId, Time)>,
+    backlog: Backlog,
     deliver_asked: Slot,
     archived: Slot,
     detector: Detector,
@@ -216,7 +218,7 @@ impl Group {
             durable: log.end(),
             generation: Generation(0),
             last_job: JobId(0),
-            outstanding: VecDeque::new(),
+            backlog: Backlog::default(),
             deliver_asked: stated,
             archived: stated,
             detector: Detector::new(options.timing, options.order),
@@ -372,16 +374,7 @@ impl Group {
     fn persist(&mut self, now: Time, job: Job) -> JobId {
         self.last_job = JobId(self.last_job.0 + 1);
         let id = self.last_job;
-        match job {
-            Job::Append { .. }
-            | Job::Promise { .. }
-            | Job::Install { .. }
-            | Job::CatchUp { .. }
-            | Job::Adopt { .. } => {
-                self.outstanding.push_back((id, now));
-            }
-            Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {}
-        }
+        self.backlog.add(now, id, &job);
         self.out.push_back(Output::Persist { id, job });
         id
     }

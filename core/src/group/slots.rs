@@ -17,7 +17,7 @@ use super::{Delivery, Group, Output, content};
 pub(super) const PIPELINE_SLOTS: u64 = 32;
 
 /// How many bytes may be sequenced and not committed: a view change may have to send them all.
-const UNCOMMITTED_BYTES: usize = 16 << 20;
+pub(super) const UNCOMMITTED_BYTES: usize = 16 << 20;
 
 /// A sequencer whose store has this many groups waiting waits too: its slot would only wait there, and
 /// grows meanwhile (RULES P2).
@@ -123,9 +123,7 @@ impl Group {
     }
 
     pub(super) fn on_durable(&mut self, now: Time, job: JobId, generation: Generation, end: Slot) {
-        while self.outstanding.front().is_some_and(|(id, _)| *id <= job) {
-            self.outstanding.pop_front();
-        }
+        self.backlog.finish(job);
         self.finish_joining(now, job);
         self.finish_promising(now, job);
         // From the moment that a higher promise was accepted no mark rises (RULES S9), and a report about
@@ -225,7 +223,7 @@ impl Group {
         }
         // But what the others commit without this store does not wait for it.
         let store_is_behind = self.durable < self.log.committed();
-        let store_is_busy = self.outstanding.len() >= STORE_GROUPS_WAITING && !store_is_behind;
+        let store_is_busy = self.backlog.jobs() >= STORE_GROUPS_WAITING && !store_is_behind;
         let pipeline_is_full = self.log.end().0 - self.log.committed().0 >= PIPELINE_SLOTS
             || self.log.uncommitted_bytes() >= UNCOMMITTED_BYTES;
         !store_is_busy && !pipeline_is_full

@@ -21,6 +21,9 @@ const JOBS_MAX: usize = 64;
 /// More slots than are in memory anyway, and many less than the others order meanwhile.
 const SLOTS_MAX: u64 = 4_096;
 
+/// As much as may be uncommitted, and an answer more.
+const BYTES_MAX: usize = 24 << 20;
+
 #[test]
 fn it_hangs_under_load() {
     for members in [3, 5] {
@@ -87,4 +90,26 @@ fn what_the_others_order_does_not_pile_up_at_it() {
     assert!(world.committed().0 > 2 * SLOTS_MAX, "the others have ordered {}", world.committed());
     world.mend_disk(1);
     world.run_until(Span::secs(10), World::is_one_view_of_all).expect("it comes back");
+}
+
+/// Neither do a few slots that are large, when it comes back from somewhere and has much to fetch.
+#[test]
+fn large_slots_do_not_pile_up_at_it() {
+    let mut world = loaded(3, 1);
+    world.islands(&[&[1], &[2, 3]]);
+    world.load(0, Load { padding: 1 << 20, think: Span::millis(20), ..Load::writes(3) });
+    world.run_for(Span::secs(2));
+    world.stop_load(0);
+    world.hang_disk(1);
+    let lacks = world.committed().0 - world.running(1).expect("it runs").replica.group().log().end().0;
+    assert!(lacks > 150, "the others have ordered {lacks}");
+    world.join_islands();
+    for _ in 0..6 {
+        world.run_for(Span::secs(1));
+        let log = world.running(1).expect("it runs").replica.group().log();
+        let bytes: usize = log.from(log.base().next()).map(|record| record.content.len()).sum();
+        assert!(bytes < BYTES_MAX, "{bytes} bytes wait for its disk");
+    }
+    world.mend_disk(1);
+    world.run_until(Span::secs(20), World::is_one_view_of_all).expect("it comes back");
 }

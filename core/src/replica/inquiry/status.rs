@@ -55,6 +55,8 @@ pub struct Status {
     pub digest: Digest,
     /// What it knows of the others.
     pub peers: Vec<Peer>,
+    /// Whose disks are nearly full, as far as it hears: they take no pushes.
+    pub nearly_full: MemberSet,
 }
 
 /// What a replica knows of another one.
@@ -130,7 +132,7 @@ impl Status {
     pub fn encode(&self) -> Bytes {
         let mut w = Packer::new();
         let Status { me, state, view, members, ring, configuration, voters, heard, end, committed, applied, .. } = self;
-        w.array(17).uint(STATUS).uint(id(*me)).uint(*state as u64).uint(view.0).option(view.1, |w, m| w.uint(id(m)));
+        w.array(18).uint(STATUS).uint(id(*me)).uint(*state as u64).uint(view.0).option(view.1, |w, m| w.uint(id(m)));
         put_set(&mut w, *members);
         put_set(&mut w, *ring);
         w.uint(*configuration);
@@ -148,6 +150,7 @@ impl Status {
         for (member, ms) in lags {
             w.array(2).uint(id(member)).uint(ms);
         }
+        put_set(&mut w, self.nearly_full);
         w.into_bytes()
     }
 
@@ -175,6 +178,7 @@ impl Status {
             disk_ms: r.uint()?,
             digest: r.digest()?,
             peers: (0..r.array(FIELDS_MAX)?).map(|_| peer(&mut r)).collect::<Result<_, _>>()?,
+            nearly_full: MemberSet::EMPTY,
         };
         // An older replica does not say who lags.
         for _ in 0..if fields > 16 { r.array(FIELDS_MAX)? } else { 0 } {
@@ -185,6 +189,10 @@ impl Status {
             if let Some(peer) = status.peers.iter_mut().find(|peer| peer.member == who) {
                 peer.lags_ms = Some(ms);
             }
+        }
+        // Nor whose disk is nearly full.
+        if fields > 17 {
+            status.nearly_full = set(&mut r)?;
         }
         Ok(status)
     }
@@ -228,6 +236,7 @@ impl<M: Machine> Replica<M> {
             disk_ms: millis(group.job_age(now)),
             digest: self.machine.digest(),
             peers: peers.collect(),
+            nearly_full: group.nearly_full(now),
         }
     }
 }
@@ -282,6 +291,7 @@ mod tests {
             applied: Slot(0),
             disk_ms: 12,
             digest: Digest(u128::MAX / 3),
+            nearly_full: MemberSet::from_bits(0b1000),
             peers: alloc::vec![peer, Peer { member: member(4), silent_ms: Some(1_000), lags_ms: Some(70_000), ..peer }],
         };
         let bytes = status.encode();

@@ -43,6 +43,7 @@ fn status(configuration: u64) -> Status {
         disk_ms: 0,
         digest: Digest(1),
         peers: Vec::new(),
+        nearly_full: MemberSet::EMPTY,
     }
 }
 

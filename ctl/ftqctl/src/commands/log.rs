@@ -38,6 +38,7 @@ pub(super) fn print(asked: &Asked, it: &Log) -> Result<(), Failure> {
     }
     loop {
         let page = reader.page(next)?;
+        tell_of_gap(&page, next);
         for entry in reader.chosen(&page) {
             entry.print(asked.out)?;
         }
@@ -61,9 +62,7 @@ impl Reader<'_> {
         let (mut next, mut left) = (from, count);
         while left > 0 {
             let page = self.page(next)?;
-            if let Some(slot) = page.slots.first().filter(|slot| next == from && slot.slot.0 > from.slot) {
-                shown::remark(&format!("slots below {} are not kept any more", slot.slot));
-            }
+            tell_of_gap(&page, next);
             for entry in self.chosen(&page).take(left) {
                 entry.print(self.asked.out)?;
                 left -= 1;
@@ -122,6 +121,13 @@ impl Reader<'_> {
             queue.is_none_or(|queue| entry.is_about(queue)) && session.is_none_or(|session| entry.is_of(session))
         };
         page.slots.iter().flat_map(Entry::of_slot).filter(is_meant)
+    }
+}
+
+/// What was asked for is not there: who reads on would not see that something is missing.
+fn tell_of_gap(page: &LogPage, from: Place) {
+    if let Some(slot) = page.slots.first().filter(|slot| slot.slot.0 > from.slot) {
+        shown::remark(&format!("slots below {} are not kept any more", slot.slot));
     }
 }
 

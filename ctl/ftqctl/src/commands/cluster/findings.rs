@@ -147,6 +147,10 @@ impl Findings {
                 self.add(Health::Degraded, what, "its network or its disk is slower than the others'");
             }
         }
+        for member in best.nearly_full.iter() {
+            let what = format!("the disk of member {member} is nearly full, and it takes no pushes");
+            self.add(Health::Degraded, what, "make room there, or pop");
+        }
         if best.voters.len() == 2 {
             let what = "with two members only the higher one can go on alone".to_owned();
             self.add(Health::Degraded, what, "add a third with `ftqctl member add`");
@@ -169,8 +173,9 @@ mod tests {
     use super::*;
     use ftq_client::{MemberId, Peer};
 
-    /// How member 1 of three sees the others, of whom 3 is so many slots behind, and lags for so long.
-    fn seen(behind: u64, lags_ms: Option<u64>) -> Vec<String> {
+    /// How member 1 of three sees the others, of whom 3 is so many slots behind, and lags for so long. The disks of some are
+    /// nearly full.
+    fn seen(behind: u64, lags_ms: Option<u64>, full: &[u8]) -> Vec<String> {
         let member = |n| MemberId::new(n).expect("a member");
         let all: MemberSet = [1, 2, 3].into_iter().map(member).collect();
         let peer = |n, end, lags_ms| {
@@ -193,6 +198,7 @@ mod tests {
             applied: end,
             disk_ms: 0,
             digest: ftq_client::Digest(1),
+            nearly_full: full.iter().map(|n| member(*n)).collect(),
             peers: vec![peer(2, 50_000, None), peer(3, 50_000 - behind, lags_ms)],
         };
         let server = "127.0.0.1:7410".parse().expect("an address");
@@ -202,12 +208,18 @@ mod tests {
     #[test]
     fn who_lags_is_named_with_since_when() {
         let remedy = "its network or its disk is slower than the others'";
-        assert!(seen(500, None).is_empty());
+        assert!(seen(500, None, &[]).is_empty());
         assert_eq!(
-            seen(500, Some(70_500)),
+            seen(500, Some(70_500), &[]),
             [format!("degraded: member 3 is 500 slots behind, and has lagged for 70 s: {remedy}")]
         );
-        assert_eq!(seen(20_000, None), [format!("degraded: member 3 is 20000 slots behind: {remedy}")]);
+        assert_eq!(seen(20_000, None, &[]), [format!("degraded: member 3 is 20000 slots behind: {remedy}")]);
+    }
+
+    #[test]
+    fn whose_disk_is_nearly_full_is_named() {
+        let said = "degraded: the disk of member 2 is nearly full, and it takes no pushes: make room there, or pop";
+        assert_eq!(seen(0, None, &[2]), [said]);
     }
 
     #[test]

@@ -145,7 +145,8 @@ impl Seen {
             "proposer": it.view.1.map(|member| member.number()), "members": shown::members(it.members), "ring": shown::members(it.ring),
             "configuration": it.configuration, "voters": shown::members(it.voters), "heard": shown::members(it.heard), "end": it.end.0,
             "committed": it.committed.0, "applied": it.applied.0, "disk_ms": it.disk_ms,
-            "digest": format!("{:032x}", it.digest.0), "peers": it.peers.iter().map(peer).collect::<Vec<_>>(),
+            "digest": format!("{:032x}", it.digest.0), "nearly_full": shown::members(it.nearly_full),
+            "peers": it.peers.iter().map(peer).collect::<Vec<_>>(),
         })
     }
 }
