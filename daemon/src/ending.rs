@@ -1,11 +1,12 @@
 //! Why the daemon ends, each with an exit code of its own and what to do next.
 
 use crate::config::Address;
-use ftq_core::ids::MemberSet;
+use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::replica::Order;
 use ftq_storage::disk::OpenError;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why the daemon ended.
@@ -57,6 +58,14 @@ impl Ending {
         Ending::Config(format!(
             "order is \"{mine}\" here and \"{theirs}\" at {others}: it has to be the same for all members. To change it stop all, \
              and start them with the other"
+        ))
+    }
+
+    /// This replica was to come into a cluster in which somebody else has its id, and runs.
+    pub(crate) fn taken(me: MemberId, address: SocketAddr) -> Ending {
+        Ending::Config(format!(
+            "me = {me}: another replica that runs is member {me}, at {address}. Give this one a number that no other member has, \
+             or stop that one"
         ))
     }
 

@@ -1,15 +1,20 @@
 //! The first lines that a person sees: what runs, where its data is, and what to try.
 
 use crate::config::{Address, CLIENT_PORT, Config};
+use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::store::Condition;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// What the configuration comes to.
 pub(crate) fn summary(config: &Config) -> String {
-    let Config { cluster, me, members, client, client_plain, key_file, data_dir, .. } = config;
+    let Config { cluster, me, members, join, client, client_plain, key_file, data_dir, .. } = config;
     let mut lines = format!("ftqd {}: replica {me} of cluster \"{cluster}\"", env!("CARGO_PKG_VERSION"));
     match members.len() {
+        1 if !join.is_empty() => {
+            let join: Vec<String> = join.iter().map(Address::to_string).collect();
+            let _ = write!(lines, ", which joins it\n  peers    {} says who they are", join.join(", or "));
+        }
         1 => lines.push_str(", alone"),
         n => {
             let others = members.iter().filter(|(id, _)| *id != me);
@@ -31,15 +36,15 @@ pub(crate) fn summary(config: &Config) -> String {
     lines
 }
 
-/// If the store has lost something: what that means for this replica, and what to do.
-pub(crate) fn loss(condition: Condition, config: &Config) -> Option<String> {
+/// If the store has lost something: what that means for this replica, and what to do. It `is_alone` if nobody else is known.
+pub(crate) fn loss(condition: Condition, config: &Config, is_alone: bool) -> Option<String> {
     let directory = config.data_dir.display();
     let lost = match condition {
         Condition::Whole => return None,
         Condition::Hollow { .. } => "the delivered log and the queues",
         Condition::Forgetful => "the journal, with what this replica had promised",
     };
-    let then = if config.members.len() == 1 {
+    let then = if is_alone {
         format!(
             "Nobody else has it, so nothing is served. What was set aside is kept in {directory}; to go on without \
              it, stop this and run: ftqd start-anew {directory}"
@@ -52,6 +57,26 @@ pub(crate) fn loss(condition: Condition, config: &Config) -> Option<String> {
         )
     };
     Some(format!("the store has lost {lost}. {then}"))
+}
+
+/// If a replica began a cluster alone, and others have come into it since: its file would have it begin another one.
+pub(crate) fn forlorn(
+    config: &Config,
+    members: MemberSet,
+    known: impl Iterator<Item = (MemberId, SocketAddr)>,
+) -> Option<String> {
+    let others = members.without(config.me);
+    if config.members.len() > 1 || !config.join.is_empty() || others.is_empty() {
+        return None;
+    }
+    let known: Vec<String> =
+        known.filter(|(member, _)| others.contains(*member)).map(|(_, at)| format!("\"{at}\"")).collect();
+    let join = if known.is_empty() { "their addresses".to_owned() } else { known.join(", ") };
+    Some(format!(
+        "the cluster has other members, {others}, and the configuration here names none: with a new disk this replica would \
+         begin another cluster. Say join = [{join}] in it, and peer = \"{}\", in place of `members`",
+        config.peer
+    ))
 }
 
 /// What to try, as one line to copy.

@@ -9,6 +9,7 @@
 //! It decides nothing: what comes in goes to the replica, and what the replica wants is carried out.
 //! Nothing on the loop waits for a disk or for a socket.
 
+mod addresses;
 mod arguments;
 mod board;
 mod client_port;

@@ -1,10 +1,12 @@
-//! The port for peers: packets of the link, sealed, from anywhere and to the members' addresses.
+//! The port for peers: packets of the link and introductions, sealed, from anywhere and to the members' addresses.
 //!
 //! Always: who has sent a packet is what its seal says, whatever address it came from; what does not
 //! open is dropped, counted and never answered.
 
-use crate::config::Config;
+use crate::addresses::Addresses;
+use crate::config::{Address, Config};
 use crate::ending::Ending;
+use crate::names::Found;
 use crate::socket;
 use crate::tally::Tally;
 use bytes::Bytes;
@@ -12,7 +14,7 @@ use ftq_core::ids::{BootId, ClusterId, MemberId, MemberSet};
 use ftq_core::link::PacketName;
 use ftq_core::time::Time;
 use ftq_net::keys::Keys;
-use ftq_net::peer::{Estranged, Opener, Seal};
+use ftq_net::peer::{Book, Estranged, Keeper, Notice, Opener, Seal, is_introduction};
 use ftq_net::socket::{Counters, Path, Socket};
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
@@ -24,10 +26,16 @@ pub(crate) struct PeerPort {
     group: Option<(SocketAddr, Socket)>,
     /// None for a replica without a key: it is alone and has nothing to say.
     seal: Option<Seal>,
+    /// What introductions are sealed with.
+    greeting: Option<Seal>,
     opener: Opener,
     estranged: Estranged,
-    /// The others whose address is known: few enough to look through.
-    peers: Vec<(MemberId, SocketAddr)>,
+    /// Where the others are.
+    book: Book,
+    addresses: Addresses,
+    /// Who is there, and was not told to the replica yet.
+    met: Vec<MemberId>,
+    taken: Option<Ending>,
     from: IpAddr,
     /// Nothing goes to these or comes from them: somebody tries out what that does.
     parted: MemberSet,
@@ -35,23 +43,55 @@ pub(crate) struct PeerPort {
     tally: Tally,
 }
 
+/// What is drawn at random for one run.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    /// Of the link.
+    pub(crate) boot: BootId,
+    /// Of introductions.
+    pub(crate) greeting: BootId,
+    /// What nobody else knows.
+    pub(crate) secret: [u8; 32],
+}
+
 impl PeerPort {
     /// Takes this member's address.
-    pub(crate) fn open(config: &Config, cluster: ClusterId, keys: &Keys, boot: BootId) -> Result<PeerPort, Ending> {
+    pub(crate) fn open(
+        now: Time,
+        config: &Config,
+        cluster: ClusterId,
+        keys: &Keys,
+        drawn: &Drawn,
+    ) -> Result<PeerPort, Ending> {
         let socket = socket::bind("peers", &config.peer)?;
-        let from = socket.local_addr().map_err(|error| Ending::System { doing: "ask for an own address", error })?.ip();
+        let bound = socket.local_addr().map_err(|error| Ending::System { doing: "ask for an own address", error })?;
+        let from = bound.ip();
         let group = match config.multicast {
             Some(group) => Some((group.into(), socket::hear_group(group, from)?)),
             None => None,
         };
-        let others = config.members.iter().filter(|(id, _)| **id != config.me);
-        let peers: Vec<_> = others.filter_map(|(id, address)| Some((*id, address.number()?))).collect();
+        let configured = config.members.get(&config.me).and_then(Address::number);
+        let own = configured.or(Some(bound)).filter(|own| !own.ip().is_unspecified() && own.port() != 0);
+        let Drawn { boot, greeting, secret } = *drawn;
+        let keeper = Keeper { cluster, me: config.me, boot: greeting, own, is_ipv4: from.is_ipv4() };
+        let mut book = Book::new(keeper, &secret);
+        for (member, address) in config.members.iter().filter(|(id, _)| **id != config.me) {
+            address.number().into_iter().for_each(|address| book.configure(*member, address));
+        }
+        config.join.iter().for_each(|address| book.join(now, address.to_string(), address.number()));
+        let (addresses, known) = Addresses::open(&config.data_dir);
+        known.into_iter().for_each(|(member, address)| book.remember(now, member, address));
+        let seal = |boot| keys.cluster.first().map(|secret| Seal::new(secret, cluster, config.me, boot));
         Ok(PeerPort {
             group,
-            seal: keys.cluster.first().map(|secret| Seal::new(secret, cluster, config.me, boot)),
+            seal: seal(boot),
+            greeting: seal(greeting),
             opener: Opener::new(&keys.cluster, cluster),
-            estranged: Estranged::new(peers.clone()),
-            peers,
+            estranged: estranged(&book),
+            book,
+            addresses,
+            met: Vec::new(),
+            taken: None,
             from,
             parted: MemberSet::EMPTY,
             socket,
@@ -75,7 +115,11 @@ impl PeerPort {
             Ok(packet) => {
                 let sender = PacketName::read(packet).and_then(|name| MemberId::new(name.sender));
                 let sender = sender.filter(|sender| !self.parted.contains(*sender));
-                let sender = sender.inspect(|sender| self.estranged.opened(*sender));
+                let sender = sender.inspect(|sender| self.estranged.opened(*sender, path.remote));
+                if is_introduction(packet) {
+                    sender.iter().for_each(|_| self.book.hear(now, path, packet));
+                    return Some(None);
+                }
                 Some(sender.map(|sender| (sender, Bytes::copy_from_slice(packet))))
             }
             Err(refused) => {
@@ -96,15 +140,69 @@ impl PeerPort {
             // Whoever hears it and is not one of them leaves it aside, as it does what an older view sends.
             return self.socket.send(&self.datagram, Path::to(*group));
         }
-        let receivers = self.peers.iter().filter(|(member, _)| to.contains(*member)).map(|(_, address)| *address);
+        let receivers = self.book.addresses().filter(|(member, _)| to.contains(*member)).map(|(_, address)| address);
         self.socket.send_to_all(&self.datagram, receivers);
     }
 
-    /// Another member's name means this from now on.
-    pub(crate) fn locate(&mut self, member: MemberId, means: SocketAddr) {
-        self.peers.retain(|(id, _)| *id != member);
-        self.peers.push((member, means));
-        self.estranged = Estranged::new(self.peers.clone());
+    /// A name of the configuration means this from now on.
+    pub(crate) fn locate(&mut self, now: Time, found: &Found) {
+        match found.member {
+            Some(member) => self.book.configure(member, found.means),
+            None => self.book.resolve(now, &found.name, found.means),
+        }
+        self.estranged = estranged(&self.book);
+    }
+
+    /// Says what there is to say to find the others, and to be found.
+    pub(crate) fn introduce(&mut self, now: Time) {
+        let Some(seal) = &mut self.greeting else { return };
+        if now >= self.book.deadline() {
+            self.book.tick(now);
+        }
+        while let Some(notice) = self.book.poll() {
+            match notice {
+                Notice::Say { path, packet } => {
+                    seal.seal(&packet, &mut self.datagram);
+                    self.socket.send(&self.datagram, path);
+                }
+                Notice::Met { member, is_new } => {
+                    self.met.push(member);
+                    if is_new {
+                        let address = self.book.addresses().find(|(known, _)| *known == member);
+                        address.iter().for_each(|(_, address)| log::info!("member {member} is at {address}"));
+                        self.addresses.keep(self.book.learned());
+                        self.estranged = estranged(&self.book);
+                    }
+                }
+                Notice::Taken { me, address } => self.taken = Some(Ending::taken(me, address)),
+                Notice::Warning(warning) => log::warn!("peers: {warning}"),
+            }
+        }
+    }
+
+    /// Who is there, and can be spoken to.
+    pub(crate) fn met(&mut self) -> Option<MemberId> {
+        self.met.pop()
+    }
+
+    /// Somebody else is this member: why this one is not to begin.
+    pub(crate) fn taken(&mut self) -> Option<Ending> {
+        self.taken.take()
+    }
+
+    /// When there is something to say, whatever comes.
+    pub(crate) fn deadline(&self) -> Time {
+        if self.greeting.is_some() { self.book.deadline() } else { Time::NEVER }
+    }
+
+    /// Where the others are, as far as that is known.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (MemberId, SocketAddr)> + '_ {
+        self.book.addresses()
+    }
+
+    /// Whether others were known in a former run whom no file names.
+    pub(crate) fn knows_others(&self) -> bool {
+        self.book.learned().next().is_some()
     }
 
     /// From now on nothing goes to these or comes from them.
@@ -119,8 +217,8 @@ impl PeerPort {
 
     /// Seals with the first of these keys from now on, and opens what is sealed with any.
     pub(crate) fn change_keys(&mut self, keys: &Keys) {
-        if let (Some(seal), Some(secret)) = (&mut self.seal, keys.cluster.first()) {
-            seal.change_key(secret);
+        if let Some(secret) = keys.cluster.first() {
+            self.seal.iter_mut().chain(&mut self.greeting).for_each(|seal| seal.change_key(secret));
         }
         self.opener.change_keys(&keys.cluster);
     }
@@ -133,7 +231,7 @@ impl PeerPort {
 
     /// What was opened, and refused.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        self.opener.counts()
+        self.opener.counts().chain([("malformed_introduction", self.book.malformed())])
     }
 
     /// What the socket has counted.
@@ -157,4 +255,10 @@ impl PeerPort {
             [Some(&self.socket), group].map(|socket| socket?.poll_readable(context).is_ready().then_some(()));
         if readable == [None, None] { Poll::Pending } else { Poll::Ready(()) }
     }
+}
+
+/// Nothing is known yet of those who have addresses.
+fn estranged(book: &Book) -> Estranged {
+    let members = book.addresses().map(|(member, address)| (Some(member), address));
+    Estranged::new(members.chain(book.joins().map(|address| (None, address))))
 }

@@ -18,6 +18,7 @@ use crate::client_port::ClientPort;
 use crate::closing;
 use crate::config::{Config, format_bytes};
 use crate::ending::Ending;
+use crate::greeting;
 use crate::host::Host;
 use crate::lines;
 use crate::living::Parting;
@@ -196,16 +197,27 @@ impl Service {
 
     /// Priority 2. Whether there may be more.
     fn take_peers(&mut self) -> bool {
-        while let Some((member, means)) = self.names.found() {
-            self.peers.locate(member, means);
+        while let Some(found) = self.names.found() {
+            self.peers.locate(self.clock.now(), &found);
         }
+        let mut may_be_more = true;
         for _ in 0..PEERS_BUDGET {
-            let Some(received) = self.peers.receive(self.clock.now()) else { return false };
+            let Some(received) = self.peers.receive(self.clock.now()) else {
+                may_be_more = false;
+                break;
+            };
             if let Some((from, bytes)) = received {
                 self.replica.handle(self.clock.now(), Input::Datagram { from, bytes });
             }
         }
-        true
+        self.peers.introduce(self.clock.now());
+        while let Some(member) = self.peers.met() {
+            self.replica.handle(self.clock.now(), Input::Introduced { member });
+        }
+        if let Some(ending) = self.peers.taken() {
+            self.finish(End::Failed(ending));
+        }
+        may_be_more
     }
 
     /// Priority 3. Whether there may be more.
@@ -267,6 +279,11 @@ impl Service {
                 self.finish(End::Failed(Ending::disordered(*mine, *members)));
             }
             Event::Retired { .. } => self.finish(End::Retired),
+            Event::Configured { members, .. } => {
+                if let Some(warning) = greeting::forlorn(&self.config, *members, self.peers.known()) {
+                    log::warn!("{warning}");
+                }
+            }
             Event::Sequenced { .. }
             | Event::Appended { .. }
             | Event::Applied { .. }
@@ -280,7 +297,6 @@ impl Service {
             | Event::NearlyFull(_)
             | Event::Repeated
             | Event::Refused { .. }
-            | Event::Configured { .. }
             | Event::Removed { .. }
             | Event::Retires { .. }
             | Event::Disordered { .. }
@@ -329,7 +345,7 @@ impl Service {
     /// Until something comes in, or the replica wants to be called, or a little before that.
     async fn sleep(&mut self, manager: &Manager) {
         let deadline = self.replica.deadline().map_or(Time::NEVER, |(at, _)| at);
-        let others = [self.clients.deadline(), manager.deadline(), Some(self.post_at)];
+        let others = [self.clients.deadline(), manager.deadline(), Some(self.post_at), Some(self.peers.deadline())];
         let deadline = others.into_iter().flatten().fold(deadline, Time::min);
         // An earlier call does no harm, and each setting of the timer costs the reactor a wake-up.
         if deadline < self.armed {

@@ -57,6 +57,11 @@ fn why<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Pa
             group.log().delivered()
         );
     }
+    if members.is_empty() && heard.is_empty() {
+        return "this replica is to come into a cluster of which it knows nothing yet, and hears nobody. It asks at the \
+                addresses in `join`; who answers speaks to the address in `peer`: do both let UDP through?"
+            .to_owned();
+    }
     if !members.contains(me) {
         let hears = if heard.is_empty() { "it hears nobody".to_owned() } else { format!("it hears {heard}") };
         return format!(

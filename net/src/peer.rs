@@ -16,18 +16,23 @@
 //! Always: what comes out of [`Opener::open`] was sealed by a holder of a cluster key as it is. Whether
 //! it is new is for link to say, which challenges boots and keeps a window of the numbers that it saw.
 
+mod book;
 mod estranged;
+mod introduction;
 #[cfg(test)]
 mod tests;
 
+pub use book::{Book, Keeper, Notice, Warning};
 pub use estranged::{Estranged, Estrangement, Names};
+pub use introduction::{INTRODUCTION_BYTES, Introduction, NONCE_BYTES, TOLD_MAX};
 
 use crate::keys::{Secret, expand};
 use ftq_core::ids::{BootId, ClusterId, MemberId};
-use ftq_core::link::{HEADER_BYTES, PacketName, cluster_tag};
+use ftq_core::link::{ASIDE, HEADER_BYTES, PacketName, cluster_tag};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::Prk;
 use std::fmt;
+use std::net::SocketAddr;
 
 const KEY_BYTES: usize = 4;
 const TAG_BYTES: usize = 16;
@@ -37,8 +42,9 @@ const FRAMES_AT: usize = KEY_BYTES + HEADER_BYTES;
 /// What the seal adds to a packet.
 pub const SEAL_BYTES: usize = KEY_BYTES + TAG_BYTES;
 
-/// Boots of one sender whose keys are kept: as many as link challenges at once, and the believed one.
-const BOOTS_KEPT: usize = 5;
+/// Boots of one sender whose keys are kept: as many as link challenges at once, the believed one, and the one of its
+/// introductions.
+const BOOTS_KEPT: usize = 6;
 
 /// Seals what one boot of one member sends.
 #[derive(Debug)]
@@ -199,6 +205,16 @@ impl Opener {
             self.boots.remove(oldest);
         }
     }
+}
+
+/// Whether an opened packet is an introduction; else it is the link's.
+pub fn is_introduction(packet: &[u8]) -> bool {
+    packet.first() == Some(&ASIDE)
+}
+
+/// The same address, in whichever notation.
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port() && one.ip().to_canonical() == other.ip().to_canonical()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -102,7 +102,8 @@ pub struct Options {
     pub me: MemberId,
     /// The cluster.
     pub cluster: ClusterId,
-    /// The members as configured; it counts until a first view has formed.
+    /// The members as configured; it counts until a first view has formed. None: there is a cluster already, and this
+    /// replica founds no other, but learns from whom it is introduced to.
     pub founding: MemberSet,
     /// Who takes turns.
     pub order: Order,

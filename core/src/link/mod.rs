@@ -38,7 +38,7 @@ mod tests;
 pub use counters::{Count, Counters};
 pub use options::{DATAGRAM_MAX, DATAGRAM_MIN, LAGGARD_AFTER, MESSAGE_MAX, Options, TRAILER_MAX};
 pub use options::{RING_BYTES, STREAM_WINDOW_BYTES, WINDOW_BYTES};
-pub use packet::{HEADER as HEADER_BYTES, PacketName, SPOKEN, Versions, cluster_tag};
+pub use packet::{ASIDE, HEADER as HEADER_BYTES, PacketName, SPOKEN, Versions, cluster_tag, opening_aside};
 
 use crate::chance::Chance;
 use crate::ids::{BootId, MEMBERS_MAX, MemberId, MemberSet};

@@ -4,7 +4,7 @@
 //! version 1 | cluster 8 | sender 1 | boot 16 | number 8 | epoch 8 | frame | frame | …
 //! ```
 //! The version is the newest that every peer has said to speak, so that replicas are upgraded one at a
-//! time. What a version may add without a new number: frames of [`SKIPPED_FROM`] and above, which have a
+//! time. Version [`ASIDE`] is none of the link's: who runs the link says something of its own under it. What a version may add without a new number: frames of [`SKIPPED_FROM`] and above, which have a
 //! length and are skipped by who does not know them.
 //!
 //! Fixed numbers are little-endian, counts and marks are LEB128. The header names the sender and its
@@ -25,6 +25,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The versions of the peer protocol that this build speaks.
 pub const SPOKEN: Versions = Versions { oldest: 1, newest: 1 };
+/// The version of packets that are not the link's. They are never given to it; one that is is refused.
+pub const ASIDE: u8 = 0;
 /// Frames of this kind and above have a length of two bytes behind the kind.
 pub(super) const SKIPPED_FROM: u8 = 64;
 /// The length of a header.
@@ -132,6 +134,14 @@ pub(super) fn opening(cluster: ClusterId, sender: MemberId, boot: BootId) -> [u8
     header[1..SENDER_AT].copy_from_slice(&cluster_tag(cluster));
     header[SENDER_AT] = sender.number();
     header[BOOT_AT..NUMBER_AT].copy_from_slice(&boot.0);
+    header
+}
+
+/// The header of a packet of version [`ASIDE`]. As with every packet, nobody makes two of one boot and number: so it
+/// takes a boot of its own beside the link's.
+pub fn opening_aside(cluster: ClusterId, sender: MemberId, boot: BootId, number: u64) -> [u8; HEADER] {
+    let mut header = opening(cluster, sender, boot);
+    stamp(&mut header, Stamp { version: ASIDE, number, epoch: 0 });
     header
 }
 

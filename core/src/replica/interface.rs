@@ -33,7 +33,8 @@ pub struct Options {
     pub me: MemberId,
     /// The cluster.
     pub cluster: ClusterId,
-    /// The members as configured; it counts until a first view has formed.
+    /// The members as configured; it counts until a first view has formed. None: there is a cluster already, and this
+    /// replica founds no other, but learns from whom it is introduced to.
     pub founding: MemberSet,
     /// Who takes turns.
     pub order: Order,
@@ -57,6 +58,12 @@ pub enum Input {
         from: MemberId,
         /// The bytes.
         bytes: Bytes,
+    },
+    /// This member runs, has the cluster's key, and can be reached: it is greeted, though nothing of the link's has
+    /// come from it yet.
+    Introduced {
+        /// Who.
+        member: MemberId,
     },
     /// A client's message.
     Client {

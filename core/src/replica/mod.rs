@@ -130,12 +130,10 @@ impl<M: Machine> Replica<M> {
         self.unsettled = true;
         match input {
             Input::Datagram { from, bytes } => {
-                if !self.group.knows(from) {
-                    self.group.meet(now, from);
-                    self.carry_out(now);
-                }
+                self.meet(now, from);
                 self.link.receive(now, from, bytes);
             }
+            Input::Introduced { member } => self.meet(now, member),
             Input::Client { client, message } => self.on_client(now, client, message),
             Input::Report(report) => self.group.report(now, report),
             Input::Fetched { id, fetched } => {
@@ -269,6 +267,14 @@ impl<M: Machine> Replica<M> {
                     }
                 }
             }
+        }
+    }
+
+    /// Somebody has the cluster's key, and may be nobody whom the log names.
+    fn meet(&mut self, now: Time, member: MemberId) {
+        if !self.group.knows(member) {
+            self.group.meet(now, member);
+            self.carry_out(now);
         }
     }
 

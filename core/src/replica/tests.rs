@@ -37,6 +37,33 @@ fn over(founding: MemberSet, opened: Opened) -> Replica<Lists> {
     Replica::new(Time(0), options, BootId([1; 16]), 1, opened, Lists::default())
 }
 
+/// It is to come into a cluster of which it knows nothing: it is silent, forms no view of nobody, and greets whom it is
+/// introduced to.
+#[test]
+fn who_has_nobody_to_found_a_cluster_with_waits_to_be_introduced() {
+    let mut replica = over(MemberSet::EMPTY, Opened::default());
+    let said = |replica: &mut Replica<Lists>, input: fn() -> Input, seconds: core::ops::Range<u64>| {
+        let mut to = Vec::new();
+        for ms in (seconds.start * 1_000..seconds.end * 1_000).step_by(10) {
+            replica.handle(Time(ms * 1_000), input());
+            while let Some(output) = replica.poll(Time(ms * 1_000)) {
+                match output {
+                    Output::Send { to: receivers, .. } => to.push(receivers),
+                    Output::Event(_) | Output::Reply { .. } | Output::Fetch { .. } | Output::Changed { .. } => {}
+                    Output::Persist { .. } => panic!("it has nothing to keep"),
+                }
+            }
+        }
+        to
+    };
+    assert_eq!(said(&mut replica, || Input::Tick, 0..30), []);
+    let greeted = said(&mut replica, || Input::Introduced { member: m(2) }, 30..31);
+    assert!(!greeted.is_empty() && greeted.iter().all(|to| *to == MemberSet::of(m(2))), "{greeted:?}");
+    assert!(replica.group().view().ballot.is_none() && !replica.group().votes());
+    said(&mut replica, || Input::Tick, 31..45);
+    assert_eq!(said(&mut replica, || Input::Tick, 45..60), [], "who says nothing is forgotten");
+}
+
 /// The snapshot of a state that is not the one in which a machine begins.
 fn some_snapshot() -> Snapshot {
     let mut machine = Sessions::new(Lists::default());

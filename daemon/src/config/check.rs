@@ -2,7 +2,7 @@
 
 use super::Address;
 use super::fields::{Field, Fields};
-use ftq_core::ids::MemberId;
+use ftq_core::ids::{MEMBERS_MAX, MemberId};
 use ftq_core::link::DATAGRAM_MIN;
 use ftq_net::keys::Role;
 use ftq_net::peer::SEAL_BYTES;
@@ -26,6 +26,7 @@ pub(super) struct Seats(pub(super) BTreeMap<MemberId, Field<Address>>);
 pub(super) struct Reached<'a> {
     pub(super) me: MemberId,
     pub(super) seats: &'a Seats,
+    pub(super) join: Option<&'a Field<Vec<Field<Address>>>>,
     pub(super) client: &'a Field<Address>,
     pub(super) is_sealed: bool,
 }
@@ -39,7 +40,8 @@ impl Seats {
 impl Reached<'_> {
     /// An address that other machines can reach.
     fn far(&self) -> Option<&Field<Address>> {
-        self.seats.0.values().find(|seat| seat.value.is_far())
+        let join = self.join.iter().flat_map(|join| &join.value);
+        self.seats.0.values().chain(join).find(|address| address.value.is_far())
     }
 }
 
@@ -66,6 +68,38 @@ pub(super) fn seats(fields: &mut Fields<'_, '_>, reached: &Reached<'_>) {
     }
 }
 
+/// Who comes into a cluster can reach it, and be reached, and is told of it in one way only.
+pub(super) fn join(fields: &mut Fields<'_, '_>, reached: &Reached<'_>, has_members: bool) {
+    let Some(Field { value: join, line }) = reached.join else { return };
+    if has_members {
+        let what = "there are `members` too. A replica that founds a cluster has the list of its members, one that comes into a \
+                    cluster that runs has `join`: take one of the two out";
+        return fields.wrong(*line, "join", what);
+    }
+    fields.require("peer", "`join` needs the address at which the others find this replica: peer = \"192.0.2.4:7411\"");
+    if join.is_empty() || join.len() > MEMBERS_MAX {
+        fields.wrong(
+            *line,
+            "join",
+            format!("it has to be the address of a member that runs, or of up to {MEMBERS_MAX}"),
+        );
+    }
+    let Some(mine) = reached.seats.0.get(&reached.me).filter(|mine| mine.line > 0) else { return };
+    for Field { value, line } in join {
+        let numbers = value.number().zip(mine.value.number());
+        if *value == mine.value {
+            let what = format!("{value} is the address of this replica itself (`peer`): name one of the others");
+            fields.wrong(*line, "join", what);
+        } else if numbers.is_some_and(|(other, mine)| other.is_ipv4() != mine.is_ipv4()) {
+            let what = format!("{} (`peer`) and {value} can't reach each other: use IPv4 for both or IPv6", mine.value);
+            fields.wrong(*line, "join", what);
+        } else if value.is_far() && !mine.value.is_far() {
+            let what = format!("{value} is on another machine, and can't reach {} (`peer`)", mine.value);
+            fields.wrong(*line, "join", what);
+        }
+    }
+}
+
 /// Whoever reaches a port where nothing is sealed could say anything.
 pub(super) fn keys(fields: &mut Fields<'_, '_>, reached: &Reached<'_>, plain: Option<Role>) {
     let Reached { seats: Seats(seats), client, is_sealed, .. } = reached;
@@ -75,7 +109,8 @@ pub(super) fn keys(fields: &mut Fields<'_, '_>, reached: &Reached<'_>, plain: Op
     let far = reached.far().or(Some(*client).filter(|client| client.value.is_far()));
     let why = match (far, seats.len()) {
         (Some(far), _) => Some(format!("{} can be reached from other machines", far.value)),
-        (None, 1) => None,
+        (None, 1) if reached.join.is_none() => None,
+        (None, 1) => Some("it talks to other replicas".to_owned()),
         (None, members) => Some(format!("the {members} replicas talk to each other")),
     };
     if let Some(why) = why {

@@ -75,6 +75,33 @@ impl<'t, 'p> Fields<'t, 'p> {
         }
     }
 
+    /// A text or several, each of which is read further; what is wrong with one is said at its line, and then there is none.
+    pub(super) fn each<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Field<Vec<Field<T>>>> {
+        let Field { value, line } = self.take(key)?;
+        let texts: Vec<(usize, DeValue<'t>)> = match value {
+            DeValue::Array(list) => {
+                list.into_iter().map(|item| (line_at(self.text, item.span().start), item.into_inner())).collect()
+            }
+            one => vec![(line, one)],
+        };
+        let count = texts.len();
+        let mut read = Vec::new();
+        for (line, value) in texts {
+            let DeValue::String(text) = &value else {
+                return self.mistyped(key, line, "a text in quotes, or a list of such", &value);
+            };
+            match parse(text) {
+                Ok(value) => read.push(Field { value, line }),
+                Err(what) => self.wrong(line, key, format!("{text:?}: {what}")),
+            }
+        }
+        (read.len() == count).then_some(Field { value: read, line })
+    }
+
     /// One of a few words.
     pub(super) fn one_of<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Field<T>> {
         self.parsed(key, |text| {

@@ -47,8 +47,10 @@ pub struct Config {
     pub cluster: String,
     /// This member.
     pub me: MemberId,
-    /// Every member's address for its peers, this one's too.
+    /// Every member's address for its peers, this one's too; of one that joins, this one's alone.
     pub members: BTreeMap<MemberId, Address>,
+    /// Where members of a cluster that runs are to be found, for one that comes into it; none for who founds one.
+    pub join: Vec<Address>,
     /// Where this member expects its peers.
     pub peer: Address,
     /// Where clients are served.
@@ -124,7 +126,7 @@ impl Config {
         let Some(path) = &self.key_file else { return Ok(Keys::default()) };
         let keys = keys::read(path).map_err(|problem| Ending::Config(problem.to_string()))?;
         let refused = |what: &str| Err(Ending::Config(format!("{}: {what}", path.display())));
-        if keys.cluster.is_empty() && self.members.len() > 1 {
+        if keys.cluster.is_empty() && (self.members.len() > 1 || !self.join.is_empty()) {
             return refused("there is no `cluster` key in it: `ftqctl key new --file FILE` adds one");
         }
         if keys.clients.is_empty() && (self.client_plain.is_none() || self.client.is_far()) {
@@ -146,6 +148,7 @@ impl Config {
             ("cluster", self.cluster != other.cluster),
             ("me", self.me != other.me),
             ("members", self.members != other.members),
+            ("join", self.join != other.join),
             ("peer", self.peer != other.peer),
             ("client", self.client != other.client),
             ("client-plain", self.client_plain != other.client_plain),
@@ -165,9 +168,9 @@ impl Config {
         ClusterId(xxh3_128(self.cluster.as_bytes()).to_le_bytes())
     }
 
-    /// All members.
-    pub fn member_set(&self) -> MemberSet {
-        self.members.keys().copied().collect()
+    /// Who founds the cluster: all configured members, or none by whom comes into one that there is.
+    pub fn founders(&self) -> MemberSet {
+        if self.join.is_empty() { self.members.keys().copied().collect() } else { MemberSet::EMPTY }
     }
 }
 

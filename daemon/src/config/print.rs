@@ -25,7 +25,19 @@ pub(super) fn print(config: &Config) -> String {
         ],
     );
     page.key("client-datagram", client_datagram, &["The largest datagram to a client elsewhere, in bytes."]);
-    page.key("peer", text(peer), &["Where this member expects the others (UDP); if it is not its address below."]);
+    page.key("peer", text(peer), &[
+        "Where this member expects the others (UDP); if it is not its address below. With `join`: where they find it.",
+    ]);
+    let join = config.join.iter().map(text).collect::<Vec<_>>().join(", ");
+    page.perhaps(
+        "join",
+        Some(format!("[{join}]")).filter(|_| !config.join.is_empty()),
+        &text("192.0.2.1:7411"),
+        &[
+            "Instead of the list of all members at the end: the address of one that runs, or of a few, for a replica that",
+            "comes into their cluster. It learns the rest, and waits for `ftqctl member add`.",
+        ],
+    );
     let http = http.as_ref().map_or_else(|| OFF.to_owned(), Address::to_string);
     page.key("http", text(http), &["Where /metrics, /livez and /readyz are to be seen (TCP); \"off\" for nowhere."]);
     let key_file = config.key_file.as_ref().map(|path| text(path.display()));
@@ -75,6 +87,9 @@ pub(super) fn print(config: &Config) -> String {
     page.key("log", text(config.log.to_string().to_lowercase()), &[
         "Which lines are written: \"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\". Read again on SIGHUP.",
     ]);
+    if !config.join.is_empty() {
+        return page.0;
+    }
     page.about("");
     page.about("All members with their addresses for each other, this one too; the same list for all members.");
     for (id, peer) in members {

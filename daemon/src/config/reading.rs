@@ -56,6 +56,7 @@ fn read_fields(mut fields: Fields<'_, '_>, told: &Told) -> Option<Config> {
     let me = fields.number("me", 1..=ID_MAX);
     let me = told.me.map(|me| Field { value: u64::from(me), line: 0 }).or(me);
     let seats = members(&mut fields);
+    let join = fields.each("join", Address::parse);
     let client = fields.parsed("client", Address::parse);
     let client_plain = fields.one_of("client-plain", &PLAIN);
     let client_datagram = fields.number("client-datagram", CLIENT_DATAGRAMS.0..=CLIENT_DATAGRAMS.1);
@@ -76,12 +77,14 @@ fn read_fields(mut fields: Fields<'_, '_>, told: &Told) -> Option<Config> {
     let disk_low = fields.bytes("disk-low", 0..=BYTES_MAX);
     let log = fields.parsed("log", level);
 
-    let is_alone = seats.is_none();
+    let (has_members, is_alone) = (seats.is_some(), seats.is_none() && join.is_none());
     if !is_alone {
         fields.require("cluster", "its members need a name for what they are together");
     }
-    if !is_alone && told.me.is_none() {
+    if has_members && told.me.is_none() {
         fields.require("me", "which of the members is this? A number here, --me or $FTQD_ME says so");
+    } else if !is_alone && told.me.is_none() {
+        fields.require("me", "a number that no other member has: here, or as --me or $FTQD_ME");
     }
     let number = me.and_then(|me| u8::try_from(me.value).ok()).and_then(MemberId::new);
     let Some(me) = number.or(MemberId::new(1).filter(|_| is_alone)) else {
@@ -102,9 +105,11 @@ fn read_fields(mut fields: Fields<'_, '_>, told: &Told) -> Option<Config> {
             PathBuf::new()
         }
     };
-    let reached = check::Reached { me, seats: &members, client: &client, is_sealed: key_file.is_some() };
+    let reached =
+        check::Reached { me, seats: &members, client: &client, join: join.as_ref(), is_sealed: key_file.is_some() };
     let plain = client_plain.map_or(Some(Role::Admin), |field| field.value);
     check::seats(&mut fields, &reached);
+    check::join(&mut fields, &reached, has_members);
     check::keys(&mut fields, &reached, plain);
     let datagram = check::datagram(&mut fields, &reached, datagram);
     check::multicast(&mut fields, &reached, multicast.as_ref());
@@ -116,6 +121,7 @@ fn read_fields(mut fields: Fields<'_, '_>, told: &Told) -> Option<Config> {
         cluster,
         me,
         members,
+        join: join.map_or_else(Vec::new, |join| join.value.into_iter().map(|field| field.value).collect()),
         client: client.value,
         client_plain: plain,
         client_datagram: client_datagram.and_then(|field| usize::try_from(field.value).ok()).unwrap_or(CLIENT_DATAGRAM),

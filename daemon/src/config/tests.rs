@@ -1,7 +1,7 @@
 //! Configurations that are taken, and those that are refused with a reason.
 
 use super::{Address, Config, Told};
-use ftq_core::ids::MemberId;
+use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::replica::Order;
 
 const EXAMPLES: [&str; 3] = [
@@ -11,6 +11,9 @@ const EXAMPLES: [&str; 3] = [
 ];
 
 const ALONE: &str = "cluster = \"c\"\nme = 1\n[[members]]\nid = 1\npeer = \"127.0.0.1:7411\"\n";
+
+/// All that a replica needs that comes into a cluster.
+const JOINS: &str = "cluster = \"c\"\nme = 4\npeer = \"192.0.2.4:7411\"\nkey-file = \"k\"\njoin = \"192.0.2.1:7411\"\n";
 
 fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, &Told::default()).map_err(|problems| problems.of_file("f"))
@@ -72,6 +75,44 @@ fn what_makes_no_sense_is_refused_with_its_line_and_the_reason() {
         let refused = parse(&whole.replacen(from, to, 1)).expect_err(to);
         assert!(refused.contains(reason), "{to}: {refused}");
     }
+}
+
+#[test]
+fn who_joins_by_an_address_founds_nothing() {
+    let config = parse(JOINS).expect("a configuration");
+    assert_eq!(config.join, [Address::parse("192.0.2.1:7411").expect("an address")]);
+    assert_eq!((config.founders(), config.datagram), (MemberSet::EMPTY, 1_400));
+    assert_eq!(config.members.len(), 1, "its own address");
+    let near = parse(&JOINS.replace("192.0.2.", "127.0.0.")).expect("a configuration");
+    assert_eq!(near.datagram, 16_000);
+    let founder = parse(EXAMPLES[0]).expect("a configuration");
+    assert_eq!(founder.founders().len(), 3);
+    assert_eq!(founder.fixed_that_differ(&Config { join: config.join, ..founder.clone() }), ["join"]);
+}
+
+#[test]
+fn what_is_wrong_with_joining_says_what_to_do() {
+    let both = "join = \"192.0.2.1:7411\"\n[[members]]\nid = 4\npeer = \"192.0.2.4:7411\"\n";
+    let cases = [
+        ("join = \"192.0.2.1:7411\"\n", both, "take one of the two out"),
+        ("join = \"192.0.2.1:7411\"", "join = \"192.0.2.4:7411\"", ":5: join: 192.0.2.4:7411 is the address of this"),
+        ("join = \"192.0.2.1:7411\"", "join = []", ":5: join: it has to be the address of a member that runs"),
+        ("join = \"192.0.2.1:7411\"", "join = 5", "join: this has to be a text in quotes, or a list of such"),
+        ("join = \"192.0.2.1:7411\"", "join = [\"192.0.2.1\"]", "an address is a number or a name with a port"),
+        ("join = \"192.0.2.1:7411\"", "join = \"[2001:db8::1]:7411\"", "use IPv4 for both or IPv6"),
+        ("peer = \"192.0.2.4:7411\"", "peer = \"127.0.0.1:7411\"", "can't reach 127.0.0.1:7411 (`peer`)"),
+        ("peer = \"192.0.2.4:7411\"", "", "peer: `join` needs the address at which the others find this replica"),
+        ("me = 4", "", "me: a number that no other member has: here, or as --me"),
+        ("cluster = \"c\"", "", "cluster: its members need a name"),
+        ("key-file = \"k\"", "", "ftqctl key new --file ftq.key"),
+    ];
+    for (from, to, reason) in cases {
+        assert!(JOINS.contains(from), "{from}");
+        let refused = parse(&JOINS.replacen(from, to, 1)).expect_err(to);
+        assert!(refused.contains(reason) && refused.lines().count() == 1, "{to}: {refused}");
+    }
+    let near = JOINS.replace("192.0.2.", "127.0.0.").replace("key-file = \"k\"", "");
+    assert!(parse(&near).is_err_and(|refused| refused.contains("it talks to other replicas, so")));
 }
 
 #[test]
@@ -137,7 +178,10 @@ fn what_is_printed_is_a_configuration_that_says_the_same() {
         "me = 1",
         "me = 1\nkey-file = \"a \\\"b\\\".key\"\nhttp = \"off\"\njournal = 33558528\norder = \"fixed\"",
     );
-    for text in [EXAMPLES[0], EXAMPLES[2], ALONE, "", &odd, "log = \"debug\"\nclient = \"[::1]:7410\"\n"] {
+    let several = JOINS.replace("\"192.0.2.1:7411\"", "[\"192.0.2.1:7411\", \"queue-2:7411\"]");
+    for text in
+        [EXAMPLES[0], EXAMPLES[2], ALONE, JOINS, &several, "", &odd, "log = \"debug\"\nclient = \"[::1]:7410\"\n"]
+    {
         let config = parse(text).expect(text);
         let printed = config.print();
         assert_eq!(parse(&printed).expect(&printed), config, "{printed}");
@@ -146,7 +190,7 @@ fn what_is_printed_is_a_configuration_that_says_the_same() {
     for key in
         ["cluster", "me", "client", "client-plain", "client-datagram", "peer", "http", "key-file", "datagram", "order"]
             .into_iter()
-            .chain(["data-dir", "journal", "log-keep", "disk-low", "log", "multicast"])
+            .chain(["data-dir", "journal", "log-keep", "disk-low", "log", "multicast", "join"])
     {
         assert!(printed.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = "))), "{key}");
     }

@@ -12,7 +12,7 @@ use crate::living::Means;
 use crate::metrics::Meter;
 use crate::names::Names;
 use crate::orders::Order;
-use crate::peer_port::PeerPort;
+use crate::peer_port::{Drawn, PeerPort};
 use crate::story::Story;
 use crate::stuck::Stuck;
 use ftq_core::ids::BootId;
@@ -39,10 +39,15 @@ impl Service {
         board: Board,
     ) -> Result<Service, Ending> {
         let clock = Clock::start();
-        let mut random = [0; 56];
+        let mut random = [0; 104];
         getrandom::fill(&mut random)
             .map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
         let boot = BootId(std::array::from_fn(|at| random[at]));
+        let drawn = Drawn {
+            boot,
+            greeting: BootId(std::array::from_fn(|at| random[56 + at])),
+            secret: std::array::from_fn(|at| random[72 + at]),
+        };
         let seed = u64::from_le_bytes(std::array::from_fn(|at| random[16 + at]));
         let clients = ClientPort::open(config, keys, std::array::from_fn(|at| random[24 + at]))?;
         let (wake, woken) = channel::bounded(1);
@@ -62,16 +67,17 @@ impl Service {
         let (store, opened) = opened.map_err(|error| Ending::Unopened(config.data_dir.clone(), error))?;
         // Another one than the configured, once the operator has ordered to start anew.
         let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
-        let peers = PeerPort::open(config, cluster, keys, boot)?;
+        let peers = PeerPort::open(clock.now(), config, cluster, keys, &drawn)?;
         limits::raise(peers.buffers().chain(clients.buffer()));
         let names = Names::ask(config, peers.from(), wake.clone())?;
-        if let Some(warning) = greeting::loss(opened.condition, config) {
+        let is_alone = config.members.len() == 1 && config.join.is_empty() && !peers.knows_others();
+        if let Some(warning) = greeting::loss(opened.condition, config, is_alone) {
             log::error!("{warning}");
         }
         let options = Options {
             me: config.me,
             cluster,
-            founding: config.member_set(),
+            founding: config.founders(),
             order: config.order,
             datagram_max: config.datagram - SEAL_BYTES,
             snapshot_every: SNAPSHOT_EVERY,

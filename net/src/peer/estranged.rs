@@ -8,7 +8,7 @@
 //! ```
 //! An address can be forged, so this is for telling a person, and nothing hangs on it.
 
-use super::Refused;
+use super::{Refused, is_same};
 use ftq_core::ids::MemberId;
 use ftq_core::time::{Span, Time};
 use std::fmt;
@@ -28,7 +28,8 @@ pub struct Estranged {
 
 #[derive(Debug)]
 struct Peer {
-    member: MemberId,
+    /// None where it is not known who is to be found at an address.
+    member: Option<MemberId>,
     address: SocketAddr,
     refused: Option<Since>,
 }
@@ -54,11 +55,11 @@ pub struct Names {
     pub own_cluster: String,
 }
 
-/// A member that can't be heard, and why.
+/// Who can't be heard, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Estrangement {
-    /// The member that has this address.
-    pub member: MemberId,
+    /// The member that has this address; none for whoever is to be found there, by `join`.
+    pub member: Option<MemberId>,
     /// The address.
     pub address: SocketAddr,
     /// What was wrong with the last that came from there.
@@ -69,15 +70,17 @@ pub struct Estrangement {
 
 impl Estranged {
     /// Nothing is known yet of those who have these addresses.
-    pub fn new(peers: impl IntoIterator<Item = (MemberId, SocketAddr)>) -> Estranged {
+    pub fn new(peers: impl IntoIterator<Item = (Option<MemberId>, SocketAddr)>) -> Estranged {
         let peers = peers.into_iter().map(|(member, address)| Peer { member, address, refused: None });
         Estranged { peers: peers.collect() }
     }
 
-    /// Something of this member was opened.
-    pub fn opened(&mut self, member: MemberId) {
-        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.member == member) {
-            peer.refused = None;
+    /// Something of this member was opened, that came from there.
+    pub fn opened(&mut self, member: MemberId, from: SocketAddr) {
+        for peer in &mut self.peers {
+            if peer.member.map_or_else(|| is_same(peer.address, from), |known| known == member) {
+                peer.refused = None;
+            }
         }
     }
 
@@ -109,16 +112,14 @@ impl Estranged {
     }
 }
 
-/// The same address, in whichever notation.
-fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
-    one.port() == other.port() && one.ip().to_canonical() == other.ip().to_canonical()
-}
-
 impl fmt::Display for Estrangement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Estrangement { member, address, why, names } = self;
         let Names { key, cluster, own_keys, own_cluster } = names;
-        write!(f, "member {member} can't be heard, for what comes from {address} is ")?;
+        match member {
+            Some(member) => write!(f, "member {member} can't be heard, for what comes from {address} is ")?,
+            None => write!(f, "whoever is at {address} (`join`) can't be heard, for what comes from there is ")?,
+        }
         match why {
             Refused::Short => f.write_str("nothing that a replica says: does another program have that address?"),
             Refused::OtherKey => write!(
@@ -147,7 +148,7 @@ mod tests {
 
     fn estranged() -> (Estranged, MemberId, SocketAddr) {
         let (member, address) = (MemberId::new(2).unwrap(), "192.0.2.2:7411".parse().unwrap());
-        (Estranged::new([(member, address)]), member, address)
+        (Estranged::new([(Some(member), address)]), member, address)
     }
 
     /// What was said, and when, if something is refused each 50 ms.
@@ -166,7 +167,7 @@ mod tests {
         assert_eq!(said(&mut estranged, address, 0..3_000), []);
         let times = said(&mut estranged, address, 3_000..1_400_000);
         assert_eq!(times, [3_000, 603_000, 1_203_000].map(|ms| (ms, Refused::OtherKey)));
-        estranged.opened(member);
+        estranged.opened(member, address);
         assert_eq!(said(&mut estranged, address, 1_400_000..1_403_000), [], "it begins anew");
     }
 
@@ -175,7 +176,7 @@ mod tests {
         let (mut estranged, member, address) = estranged();
         for second in 0..20 {
             assert_eq!(said(&mut estranged, address, second * 1_000..second * 1_000 + 1_000), []);
-            estranged.opened(member);
+            estranged.opened(member, address);
         }
     }
 
@@ -198,7 +199,8 @@ mod tests {
         let (_, member, address) = estranged();
         let [key, cluster, own_keys, own_cluster] = ["k1", "c1", "k2", "c2"].map(str::to_owned);
         let names = Names { key, cluster, own_keys, own_cluster };
-        let line = |why| Estrangement { member, address, why, names: names.clone() }.to_string();
+        let estrangement = |member, why| Estrangement { member, address, why, names: names.clone() }.to_string();
+        let line = |why| estrangement(Some(member), why);
         let begin = "member 2 can't be heard, for what comes from 192.0.2.2:7411 is ";
         let causes = [
             (Refused::OtherKey, "key file here (theirs is called k1, here is k2)"),
@@ -209,5 +211,7 @@ mod tests {
         for (why, cause) in causes {
             assert!(line(why).starts_with(begin) && line(why).contains(cause), "{}", line(why));
         }
+        let line = estrangement(None, Refused::OtherKey);
+        assert!(line.starts_with("whoever is at 192.0.2.2:7411 (`join`) can't be heard, for"), "{line}");
     }
 }

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 pub(super) const LOCK: &str = "lock";
 
+/// A file that is there for whoever opens the store, and no part of it.
+pub const ADDRESSES: &str = "addresses";
+
 /// A directory that this process holds until it is dropped.
 #[derive(Debug)]
 pub(super) struct Directory {

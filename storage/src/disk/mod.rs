@@ -29,6 +29,7 @@ mod verify;
 mod vitals;
 mod writer;
 
+pub use directory::ADDRESSES;
 pub use error::{OpenError, Part};
 pub use identity::Identity;
 pub use verify::{Finding, verify};

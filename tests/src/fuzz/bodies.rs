@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ftq_core::group::message::Message;
 use ftq_core::ids::{BootId, ClusterId, MemberId, MemberSet};
-use ftq_core::link::{HEADER_BYTES, Link, Options};
+use ftq_core::link::{HEADER_BYTES, Link, Options, opening_aside};
 use ftq_core::machine::queues::{Command, Question, decode_reply, encode_reply};
 use ftq_core::replica::{Changed, Inquiry, LogPage, SnapshotSeen, SnapshotTaken, Status, Views};
 use ftq_core::session::message::{ClientMessage, ServerMessage};
@@ -11,7 +11,7 @@ use ftq_core::time::Time;
 use ftq_core::wire::Writer;
 use ftq_net::client::{self, Datagram, HostQuestion, HostSettings, KeysHeld, Line, Port};
 use ftq_net::keys::{ClientKey, Keys, Role, Secret};
-use ftq_net::peer::Opener;
+use ftq_net::peer::{Book, Introduction, Keeper, Notice, Opener};
 use ftq_net::socket::Path;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
@@ -80,6 +80,25 @@ pub(super) fn pass(from: &mut Link, to: &mut Link, now: Time, sender: MemberId) 
     let packets: Vec<Bytes> = std::iter::from_fn(|| from.poll_send()).map(|(_, packet)| packet).collect();
     packets.iter().for_each(|packet| to.receive(now, sender, packet.clone()));
     packets
+}
+
+/// An introduction: what it says survives, and what a book makes of it is no longer than what came.
+pub(super) fn introduction(bytes: &[u8]) {
+    if let Some(said) = Introduction::decode(bytes) {
+        let mut encoded = Vec::new();
+        said.encode(&mut encoded);
+        assert_eq!(Introduction::decode(&encoded), Some(said));
+    }
+    let keeper = Keeper { cluster: CLUSTER, me: member(1), boot: BootId([1; 16]), own: None, is_ipv4: true };
+    let mut book = Book::new(keeper, &[1; 32]);
+    let mut packet = opening_aside(CLUSTER, member(2), BootId([2; 16]), 1).to_vec();
+    packet.extend_from_slice(bytes);
+    book.hear(Time(1), path(Ipv4Addr::new(192, 0, 2, 7)), &packet);
+    book.tick(Time(2));
+    let answers: Vec<Notice> = std::iter::from_fn(|| book.poll()).collect();
+    let no_longer = |answer: &Notice| matches!(answer, Notice::Say { packet: said, .. } if said.len() <= packet.len());
+    assert!(answers.len() <= 1 && answers.iter().all(no_longer), "{answers:?}");
+    assert_eq!(book.learned().count(), 0, "it has answered nothing that was asked");
 }
 
 /// A message between groups.

@@ -21,9 +21,10 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "peer_datagram", body: bodies::peer_datagram },
     Target { name: "peer_packet", body: bodies::peer_packet },
+    Target { name: "introduction", body: bodies::introduction },
     Target { name: "peer_message", body: bodies::peer_message },
     Target { name: "client_datagram", body: bodies::client_datagram },
     Target { name: "client_payloads", body: bodies::client_payloads },

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use ftq_core::ids::{BootId, MemberSet};
 use ftq_core::link::{Epoch, HEADER_BYTES};
 use ftq_core::time::Time;
-use ftq_net::peer::Seal;
+use ftq_net::peer::{Introduction, NONCE_BYTES, Seal};
 
 const MESSAGES: &str = include_str!("../../../core/src/group/message/version-1.txt");
 const VECTORS: &str = include_str!("../../../net/vectors.txt");
@@ -26,6 +26,17 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
                 .collect()
         }
         "peer_packet" => packets().iter().map(|packet| part(&packet[HEADER_BYTES..])).collect(),
+        "introduction" => {
+            let told = |n, at: &str| (member(n), at.parse().expect("an address"));
+            let of = |told| Introduction { asks: [7; NONCE_BYTES], answers: [0; NONCE_BYTES], told };
+            let introductions = [of(Vec::new()), of(vec![told(2, "192.0.2.2:7411"), told(4, "[2001:db8::4]:7411")])];
+            let encoded = introductions.iter().map(|introduction| {
+                let mut bytes = Vec::new();
+                introduction.encode(&mut bytes);
+                bytes
+            });
+            encoded.collect()
+        }
         "peer_message" => MESSAGES.lines().map(|line| hex(line.split(' ').nth(1))).collect(),
         "client_datagram" => [vectors("hello"), vectors("welcome"), channel()].concat(),
         "client_payloads" => [vectors("request"), vectors("payload")].concat().iter().map(|b| part(b)).collect(),

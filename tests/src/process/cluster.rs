@@ -34,6 +34,12 @@ impl Cluster {
 
     /// The same, with these lines in every configuration.
     pub fn configured(program: &Path, size: u8, lines: &str) -> Cluster {
+        Cluster::with_newcomers(program, size, 0, lines)
+    }
+
+    /// The same, and as many replicas that know the address of the first member and nothing else of it.
+    pub fn with_newcomers(program: &Path, founders: u8, newcomers: u8, lines: &str) -> Cluster {
+        let size = founders + newcomers;
         // Beside the program is a real disk, and what a killed test leaves there goes with the build.
         let beside = program.parent().expect("a program is in a directory");
         let directory = tempfile::Builder::new().prefix("ftq-cluster-").tempdir_in(beside).expect("a directory");
@@ -52,7 +58,10 @@ impl Cluster {
                 address(me, 7410),
                 directory.path().join(format!("data-{me}")).display()
             );
-            for id in 1..=size {
+            if me > founders {
+                text.push_str(&format!("peer = \"{}\"\njoin = \"{}\"\n", address(me, 7411), address(1, 7411)));
+            }
+            for id in (1..=founders).filter(|_| me <= founders) {
                 text.push_str(&format!("[[members]]\nid = {id}\npeer = \"{}\"\n", address(id, 7411)));
             }
             fs::write(directory.path().join(format!("{me}.toml")), text).expect("a configuration");

@@ -5,6 +5,7 @@ mod ctl;
 mod failing;
 mod history;
 mod hostile;
+mod joining;
 mod keys;
 mod kills;
 mod library;

@@ -33,7 +33,7 @@ pub(crate) enum MemberCommand {
     Replace(MemberReplace),
 }
 
-/// A replica that runs, as a learner, becomes a member. Its address has to stand in every replica's configuration.
+/// A replica that runs, as a learner, becomes a member: one whose configuration has `join`, with the address of a member.
 #[derive(Debug, FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "add")]
 pub(crate) struct MemberAdd {

@@ -113,7 +113,8 @@ fn unfit(why: Unfit) -> &'static str {
         Unfit::LastMember => "there would be no member left",
         Unfit::TooMany => "a cluster has at most nine members",
         Unfit::NotHeard => {
-            "no replica with that id is heard: its address has to stand in the members of every replica's configuration, and it has to run"
+            "no replica with that id is heard here: is it running, and does its configuration have `join`, with the address of a member? \
+             Its log says whom it finds"
         }
         Unfit::NotServing => "this replica takes part in no view that orders",
         Unfit::HadASeat => "its store had a seat before and was removed: give it an empty disk first",
