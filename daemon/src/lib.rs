@@ -9,6 +9,7 @@
 //! It decides nothing: what comes in goes to the replica, and what the replica wants is carried out.
 //! Nothing on the loop waits for a disk or for a socket.
 
+mod alone;
 mod arguments;
 mod board;
 mod client_port;
@@ -75,6 +76,7 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         return match command {
             Command::Verify(verify) => offline::verify(&verify.directory),
             Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
+            Command::GoOnAlone(order) => alone::go_on(&order.directory, order.me, order.yes),
         };
     }
     if let Some(replicas) = arguments.playground {
