@@ -4,6 +4,7 @@ use crate::config::{self, Told, level};
 use crate::ending::Ending;
 use crate::playground;
 use argh::FromArgs;
+use ftq_core::ids::MemberId;
 use log::LevelFilter;
 use std::env;
 use std::ffi::OsString;
@@ -61,6 +62,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Verify(Verify),
     StartAnew(StartAnew),
+    GoOnAlone(GoOnAlone),
 }
 
 /// Look at a store that no ftqd has open: say what is there and what is wrong, and change nothing.
@@ -88,6 +90,26 @@ pub(crate) struct StartAnew {
     pub(crate) code: Option<[u8; 16]>,
 }
 
+/// Go on with what one store holds, when the quorum of its cluster is lost for ever: another cluster begins, of that one
+/// member, with all that it has, acknowledged or not. What only the others had is lost. The former store is kept beside the
+/// new one; each other member is to join with an empty store. Without --yes it only says what it would do.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "go-on-alone")]
+pub(crate) struct GoOnAlone {
+    /// the store's directory
+    #[argh(positional, arg_name = "dir")]
+    pub(crate) directory: PathBuf,
+
+    /// which member this is; only for a store that the cluster does not know, since its journal was lost, or it was about
+    /// to join
+    #[argh(option, arg_name = "id", from_str_fn(member))]
+    pub(crate) me: Option<MemberId>,
+
+    /// do it: no quorum of the former cluster can ever come back, and none of it runs
+    #[argh(switch)]
+    pub(crate) yes: bool,
+}
+
 /// A variable of the environment that is set to something.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
@@ -97,6 +119,11 @@ fn variable(name: &str) -> Option<String> {
 fn replicas(text: &str) -> Result<u8, String> {
     let number = text.parse().ok().filter(|number| (1..=playground::REPLICAS_MAX).contains(number));
     number.ok_or_else(|| format!("a playground has 1 to {} replicas: --playground 3", playground::REPLICAS_MAX))
+}
+
+/// The number of a member.
+fn member(text: &str) -> Result<MemberId, String> {
+    text.parse().ok().and_then(MemberId::new).ok_or_else(|| "the number of a member is 1 to 63".to_owned())
 }
 
 /// 32 hexadecimal digits.

@@ -2,12 +2,12 @@
 
 use crate::config::Address;
 use ftq_core::ids::{MemberId, MemberSet};
-use ftq_core::replica::Order;
-use ftq_storage::disk::OpenError;
+use ftq_core::replica::{Order, Unable};
+use ftq_storage::disk::{self, OpenError, Part};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why the daemon ended.
 #[derive(Debug)]
@@ -33,6 +33,17 @@ pub enum Ending {
         directory: PathBuf,
         /// How many things.
         wrong: usize,
+    },
+    /// Another cluster was to begin with this store, and can't. Nothing was changed.
+    Unable(PathBuf, Unable),
+    /// The same, since the store can't be read, or the other one not be written.
+    NotGoneOn(PathBuf, OpenError),
+    /// Whoever ordered it has not said to be sure. Nothing was changed.
+    Unsure {
+        /// The store's directory.
+        directory: PathBuf,
+        /// The other members of its cluster.
+        others: MemberSet,
     },
     /// The system has something against it.
     System {
@@ -74,8 +85,9 @@ impl Ending {
         match self {
             Ending::Config(_) => 78,
             Ending::Address { .. } => 69,
-            Ending::Store(_) | Ending::Unopened(..) => 74,
-            Ending::Wrong { .. } => 65,
+            Ending::Store(_) | Ending::Unopened(..) | Ending::NotGoneOn(..) => 74,
+            Ending::Wrong { .. } | Ending::Unable(..) => 65,
+            Ending::Unsure { .. } => 64,
             Ending::System { .. } => 71,
             Ending::Older | Ending::Stopped(_) => 70,
             Ending::Disk(..) | Ending::Hung(_) => 73,
@@ -96,6 +108,14 @@ impl fmt::Display for Ending {
                 let things = if *wrong == 1 { "1 thing is".to_owned() } else { format!("{wrong} things are") };
                 write!(f, "{things} wrong with the store in {}: see above", directory.display())
             }
+            Ending::Unable(directory, why) => write!(f, "{}: {}", directory.display(), unable(directory, *why)),
+            Ending::NotGoneOn(directory, error) => write!(f, "{error}. {}", undone(directory, error)),
+            Ending::Unsure { directory, others } => write!(
+                f,
+                "nothing was changed. If no quorum can ever come back, see to it that ftqd runs on none of {others}, and say it \
+                 again with --yes: ftqd go-on-alone {} --yes",
+                directory.display()
+            ),
             Ending::System { doing, error } => write!(f, "can't {doing}: {error}"),
             Ending::Older => {
                 write!(f, "the others know more of this store than it shows: its journal can't be trusted")
@@ -117,6 +137,61 @@ impl fmt::Display for Ending {
             }
         }
     }
+}
+
+/// Why no other cluster begins with a store, and what to do.
+fn unable(directory: &Path, why: Unable) -> String {
+    let place = directory.display();
+    match why {
+        Unable::Blank => format!(
+            "this store holds nothing of any cluster: start ftqd, or begin an empty cluster with: ftqd start-anew {place}"
+        ),
+        Unable::Hollow => format!(
+            "this store has lost its archive, and with it the queues: nothing can go on from it. Look for another member's \
+             store; if nobody has the data any more, an empty cluster begins with: ftqd start-anew {place}"
+        ),
+        Unable::Seatless(members) => format!(
+            "the members {members} do not know this store: it was about to join, was removed, or has lost its journal, and may \
+             lack a lot. If no member has a better one, say which member it is to be: ftqd go-on-alone {place} --me ID"
+        ),
+        Unable::Seated(me) => format!("this is the store of member {me}: leave --me out"),
+        Unable::Quorum { me, members } => format!(
+            "member {me} is a quorum of {members} by itself: start ftqd, and it serves. To be rid of the others: ftqctl \
+             member remove ID"
+        ),
+        Unable::Unreadable(why) => format!("what this store holds can't be applied: {why}"),
+    }
+}
+
+/// How things stand after a store was not put in the place of another, and what to do.
+fn undone(directory: &Path, error: &OpenError) -> String {
+    let place = directory.display();
+    if disk::has_successor(directory) {
+        return "The other store is whole and on its way to its place: the next start of ftqd finishes that".to_owned();
+    }
+    let then = match error {
+        OpenError::Damaged { part: Part::Journal, .. } => {
+            ": start ftqd here once, which sets the journal aside, and stop it; then say this again with --me ID, to go on \
+             with what is in the archive. What was accepted and is not there is lost then"
+                .to_owned()
+        }
+        OpenError::Damaged { part: Part::Archive, .. } => format!(
+            ": without its archive nothing can go on from this store. Look for another member's; if nobody has the data any \
+             more, an empty cluster begins with: ftqd start-anew {place}"
+        ),
+        OpenError::Damaged { part: Part::Identity, .. } => {
+            ": if there is a copy of the file `identity` in it, put that back".to_owned()
+        }
+        OpenError::InUse { .. }
+        | OpenError::Newer { .. }
+        | OpenError::OtherCluster { .. }
+        | OpenError::Full { .. }
+        | OpenError::Empty { .. }
+        | OpenError::NoStore { .. }
+        | OpenError::Options(_)
+        | OpenError::Io { .. } => String::new(),
+    };
+    format!("The store in {place} is as it was{then}")
 }
 
 /// What the order here is called, and the other one.

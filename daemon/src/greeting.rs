@@ -45,9 +45,16 @@ pub(crate) fn loss(condition: Condition, config: &Config, is_alone: bool) -> Opt
         Condition::Forgetful => "the journal, with what this replica had promised",
     };
     let then = if is_alone {
+        let anew = format!("ftqd start-anew {directory}");
+        let order = match condition {
+            Condition::Forgetful => {
+                format!("ftqd go-on-alone {directory} --me {} (or, if that finds nothing: {anew})", config.me)
+            }
+            Condition::Whole | Condition::Hollow { .. } => anew,
+        };
         format!(
             "Nobody else has it, so nothing is served. What was set aside is kept in {directory}; to go on without \
-             it, stop this and run: ftqd start-anew {directory}"
+             it, stop this and run: {order}"
         )
     } else {
         format!(

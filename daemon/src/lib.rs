@@ -10,6 +10,7 @@
 //! Nothing on the loop waits for a disk or for a socket.
 
 mod addresses;
+mod alone;
 mod arguments;
 mod board;
 mod client_port;
@@ -76,6 +77,7 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         return match command {
             Command::Verify(verify) => offline::verify(&verify.directory),
             Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
+            Command::GoOnAlone(order) => alone::go_on(&order.directory, order.me, order.yes),
         };
     }
     if let Some(replicas) = arguments.playground {

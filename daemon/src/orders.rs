@@ -32,6 +32,11 @@ pub(crate) const ORDERS_MAX: usize = 16;
 /// Who is told to stop at once, and has not come round to it after so long, is ended.
 const AT_ONCE_WITHIN: Duration = Duration::from_secs(1);
 
+/// As long as this is there, a write beyond the limit of a file's size is an error like any other, and no end.
+pub(crate) fn outlive_file_limits() -> Result<Signals, Ending> {
+    Signals::new([Signal::Xfsz]).map_err(|error| Ending::System { doing: "listen to signals", error })
+}
+
 /// Listens from now on. `read` reads the configuration again.
 pub(crate) fn listen(
     read: impl Fn() -> Result<(Config, Keys), Ending> + Send + 'static,

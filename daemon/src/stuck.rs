@@ -74,19 +74,20 @@ fn why<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Pa
     let voters = group.voters(now).intersection(present);
     let forgetful = present.minus(voters);
     let enough = |set: MemberSet| group.log().electorate().may_form_view(set);
-    let place = directory.display();
     if !enough(present) {
         return format!(
             "of the members {members} only {present} hear each other, which is no quorum. Is ftqd running on {absent}, does \
-             the network let UDP through, are the keys the same?"
+             the network let UDP through, are the keys the same? If {absent} can never come back, with what they had: stop \
+             this, and {}",
+            order(now, replica, me, directory)
         );
     }
     if !enough(voters) {
         let wait = if absent.is_empty() { String::new() } else { format!("Start {absent}. ") };
         return format!(
             "{forgetful} have lost their journals, and the others alone are no quorum. {wait}If nobody with a whole store is \
-             left to start: stop all, run `ftqd start-anew {place}` here, and on each other member the command that it prints; \
-             the old stores are kept aside"
+             left to start: stop all, and {}",
+            order(now, replica, me, directory)
         );
     }
     if !group.votes() {
@@ -101,13 +102,31 @@ fn why<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Pa
     format!("{present} hear each other and could form a view: if this stays so, look at their logs and disks")
 }
 
+/// What the operator orders when nobody else is left: to go on with what is here, or with nothing.
+fn order<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Path) -> String {
+    let (group, place) = (replica.group(), directory.display());
+    if !group.has_state() {
+        return format!(
+            "run `ftqd start-anew {place}` here, which begins an empty cluster and keeps the old store aside; if another \
+             member has a whole store, `ftqd go-on-alone` there instead"
+        );
+    }
+    let is_seated = group.voters(now).contains(me);
+    let named = if is_seated { String::new() } else { format!(" --me {me}") };
+    format!(
+        "run `ftqd go-on-alone {place}{named}`, which says what is here and how to begin another cluster with that. Of several \
+         members that are left take the one with the last view and, in that, the longest log"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ftq_core::ids::{BootId, ClusterId, Configuration, Seat, StoreId};
+    use ftq_core::ids::{BootId, ClusterId, Configuration, Seat, Slot, StoreId};
     use ftq_core::machine::list::Lists;
     use ftq_core::replica::{Input, Options, Order};
-    use ftq_core::store::Opened;
+    use ftq_core::session::table::Sessions;
+    use ftq_core::store::{Opened, Snapshot};
 
     const SECOND: u64 = 1_000_000;
 
@@ -117,6 +136,10 @@ mod tests {
 
     /// A replica that nobody talks to, over a store that knows this cluster.
     fn alone(me: u8, cluster: Option<Configuration>) -> Replica<Lists> {
+        over(me, Opened { store: StoreId([me; 16]), configuration: cluster, ..Opened::default() })
+    }
+
+    fn over(me: u8, opened: Opened) -> Replica<Lists> {
         let options = Options {
             me: id(me),
             cluster: ClusterId([7; 16]),
@@ -127,7 +150,6 @@ mod tests {
             memory_bytes: None,
             log_keep: 0,
         };
-        let opened = Opened { store: StoreId([me; 16]), configuration: cluster, ..Opened::default() };
         Replica::new(Time(0), options, BootId([1; 16]), 1, opened, Lists::default())
     }
 
@@ -163,5 +185,19 @@ mod tests {
         let said = said(&mut alone(4, Some(cluster)), 4, 30);
         let [(20, line)] = said.as_slice() else { panic!("{said:?}") };
         assert!(line.contains("none of the members 1, 2, 3") && line.contains("`ftqctl member add 4`"), "{line}");
+    }
+
+    /// The lower of two, whose other one is gone: nobody can admit that one again (RULES S7).
+    #[test]
+    fn who_is_left_alone_is_told_of_the_order() {
+        let seat = |member| Seat { member: id(member), store: Some(StoreId([member; 16])) };
+        let cluster = Configuration { number: 1, seats: [1, 2].map(seat).into_iter().collect() };
+        let mut machine = Sessions::new(Lists::default());
+        let (pieces, state) = (machine.snapshot(), machine.digest());
+        let snapshot = Snapshot { slot: Slot(7), configuration: cluster, state, pieces, ..Snapshot::default() };
+        let mut replica = over(1, Opened { store: StoreId([1; 16]), snapshot: Some(snapshot), ..Opened::default() });
+        let said = said(&mut replica, 1, 30);
+        let [(20, line)] = said.as_slice() else { panic!("{said:?}") };
+        assert!(line.contains("If 2 can never come back") && line.contains("`ftqd go-on-alone /data`"), "{line}");
     }
 }

@@ -181,8 +181,7 @@ impl Node {
     pub(crate) fn start(&mut self, now: Time, options: Options, boot: BootId, seed: u64) -> Option<Opened> {
         let disk = self.disk.take()?;
         let (store, opened) = Memory::open(disk, now, self.faults, seed);
-        let machine =
-            if self.begins == Rules::FIRST { Queues::of_build(self.build, LIMITS) } else { Queues::new(LIMITS) };
+        let machine = self.machine();
         let replica = Replica::new(self.clock.read(now), options, boot, seed.rotate_left(17), opened.clone(), machine);
         self.running = Some(Box::new(Running { replica, store, boot }));
         self.boots += 1;
@@ -190,6 +189,11 @@ impl Node {
         (self.busy, self.working_on, self.ticking, self.paused) = (false, 0, false, false);
         (self.wake_at, self.armed, self.retired) = (Time::NEVER, None, None);
         Some(opened)
+    }
+
+    /// A machine before the first slot, as the installed build makes it.
+    pub(crate) fn machine(&self) -> Queues {
+        if self.begins == Rules::FIRST { Queues::of_build(self.build, LIMITS) } else { Queues::new(LIMITS) }
     }
 
     /// The replica stops; what it leaves on the disk is up to `leave`.

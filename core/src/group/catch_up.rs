@@ -35,6 +35,8 @@ const ANSWER_WITHIN: Span = Span::millis(100);
 #[derive(Clone, Debug, Default)]
 pub(super) struct CatchUp {
     asked: Option<(MemberId, Time)>,
+    /// Who was asked and had nothing to say since anything came last.
+    silent: MemberSet,
     download: Option<Download>,
     /// Who has sent pieces of a snapshot that was not what its digest said: others are asked first.
     distrusted: MemberSet,
@@ -86,15 +88,20 @@ impl Group {
         if self.catch_up.asked.is_some_and(|(_, at)| now.since(at) < ANSWER_WITHIN) || self.is_store_full() {
             return;
         }
-        let slow = self.catch_up.asked.take().map(|(member, _)| member);
+        let CatchUp { asked, silent, distrusted, .. } = &mut self.catch_up;
+        if let Some((member, _)) = asked.take() {
+            silent.insert(member);
+        }
         let ahead = self
             .detector
             .peers()
             .filter(|(m, p)| self.detector.hears(now, *m) && p.heartbeat.whole && p.heartbeat.committed > complete);
-        let trusted = |m: MemberId| !self.catch_up.distrusted.contains(m);
-        // Somebody else than the one who did not answer, if there is anybody.
-        let best = ahead.max_by_key(|(m, p)| (trusted(*m), Some(*m) != slow, p.heartbeat.committed));
+        // One after the other: it may be any one that has the log, or a snapshot to give.
+        let best = ahead.max_by_key(|(m, p)| (!silent.contains(*m), !distrusted.contains(*m), p.heartbeat.committed));
         let Some((best, _)) = best else { return };
+        if silent.contains(best) {
+            *silent = MemberSet::EMPTY;
+        }
         // Perhaps it has the log itself; if not, its offer has a download go on.
         self.catch_up.asked = Some((best, now));
         self.note(MemberSet::of(best), Message::WantLog(self.complete_to().next()));
@@ -155,6 +162,7 @@ impl Group {
         }
         self.catch_up.download = None;
         self.catch_up.asked = None;
+        self.catch_up.silent = MemberSet::EMPTY;
         let is_ahead = self.detector.peer(from).is_some_and(|peer| peer.heartbeat.committed > self.complete_to());
         if is_ahead && !self.is_store_full() {
             self.ask(now, from);
@@ -221,6 +229,7 @@ impl Group {
         *place = Some(piece);
         download.from.insert(from);
         download.progress_at = now;
+        self.catch_up.silent = MemberSet::EMPTY;
         if download.pieces.iter().all(Option::is_some) {
             let Some(Download { head, pieces, from, .. }) = self.catch_up.download.take() else { return };
             self.catch_up.asked = None;
@@ -278,8 +287,9 @@ impl Group {
             }
         }
         self.event(Event::Restored { slot: snapshot.slot, digest: snapshot.digest, state: snapshot.state });
-        let generation = self.generation;
-        self.persist(now, Job::Adopt { generation, snapshot });
+        let (generation, slot) = (self.generation, snapshot.slot);
+        let job = self.persist(now, Job::Adopt { generation, snapshot });
+        self.snapshots.adopting(job, slot);
     }
 
     /// The store has read what somebody asked for.

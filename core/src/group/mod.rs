@@ -53,7 +53,7 @@ pub use timing::Timing;
 
 use crate::chance::Chance;
 use crate::electorate::Electorate;
-use crate::ids::{Ballot, BootId, Configuration, MemberId, MemberSet, Slot, StoreId};
+use crate::ids::{Ballot, BootId, ClusterId, Configuration, MemberId, MemberSet, Slot, StoreId};
 use crate::replica::{Event, FetchId};
 use crate::store::{Condition, Fetch, Generation, Job, JobId, Mark, Opened, Position, Report, SlotRecord, Snapshot};
 use crate::time::{SlotClock, Span, Time};
@@ -183,7 +183,7 @@ impl Group {
     /// A group over what the store holds. It is in no view: a replica that boots has left its view (RULES S1).
     pub fn new(now: Time, options: Options, boot: BootId, seed: u64, opened: Opened) -> Group {
         let founding = Configuration::founding(options.founding);
-        let (log, hollow) = opened_log(&options, &founding, &opened);
+        let (log, hollow) = opened_log(options.cluster, &founding, &opened);
         // The log may have grown beyond the slots that say so: the view that was installed last remembers.
         let had_seat =
             opened.configuration.as_ref().is_some_and(|c| !c.is_founding() && c.seats(options.me, opened.store));
@@ -416,9 +416,15 @@ impl Group {
     }
 }
 
+/// What quorums are counted against, by all that a store of this cluster holds.
+pub fn electorate_of(cluster: ClusterId, opened: &Opened) -> Electorate {
+    let founding = Configuration::founding(MemberSet::EMPTY);
+    opened_log(cluster, &founding, opened).0.electorate().clone()
+}
+
 /// The log that a store holds, and what is lost of it.
-fn opened_log(options: &Options, founding: &Configuration, opened: &Opened) -> (Log, Option<Hollow>) {
-    let mut log = Log::new(options.cluster, founding.clone());
+fn opened_log(cluster: ClusterId, founding: &Configuration, opened: &Opened) -> (Log, Option<Hollow>) {
+    let mut log = Log::new(cluster, founding.clone());
     if let Some(snapshot) = &opened.snapshot {
         log.rebase(snapshot);
     }
@@ -433,7 +439,7 @@ fn opened_log(options: &Options, founding: &Configuration, opened: &Opened) -> (
         // What is delivered is only what was rebuilt so far.
         hollow = Some(Hollow::new(log, base, digest));
         let configuration = opened.configuration.as_ref().unwrap_or(founding).clone();
-        log = Log::new(options.cluster, founding.clone());
+        log = Log::new(cluster, founding.clone());
         log.rebase(&Snapshot { slot: base, digest, configuration, ..Snapshot::default() });
     }
     for record in &opened.tail {

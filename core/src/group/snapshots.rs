@@ -5,7 +5,7 @@
 //! way of a snapshot speaks for it as if he had come to it himself.
 
 use crate::ids::{Digest, MemberId, MemberSet, Slot};
-use crate::store::{Fetch, Job, SlotRecord, Snapshot};
+use crate::store::{Fetch, Job, JobId, SlotRecord, Snapshot};
 use crate::time::{Span, Time};
 
 use super::Group;
@@ -27,6 +27,8 @@ pub(super) struct Snapshots {
     /// The newest that is durable, and when somebody asked for a piece of it last.
     durable: Slot,
     wanted_at: Option<Time>,
+    /// Another replica's that is on its way to the disk.
+    adopting: Option<(JobId, Slot)>,
     /// The newest that others were found to have too.
     agreed: Slot,
     /// What lies below this slot the store was told to cut, as far as it does not keep it for slow members.
@@ -38,7 +40,15 @@ impl Snapshots {
     pub(super) fn opened(snapshot: Option<&Snapshot>) -> Snapshots {
         let slot = snapshot.map_or(Slot(0), |snapshot| snapshot.slot);
         let state = snapshot.map_or(Digest::default(), |snapshot| snapshot.state);
-        Snapshots { taken: slot, state, durable: slot, wanted_at: None, agreed: slot, cut_below: Slot(0) }
+        Snapshots {
+            taken: slot,
+            state,
+            durable: slot,
+            wanted_at: None,
+            adopting: None,
+            agreed: slot,
+            cut_below: Slot(0),
+        }
     }
 
     /// The newest one, and its state.
@@ -50,6 +60,18 @@ impl Snapshots {
     pub(super) fn adopted(&mut self, snapshot: &Snapshot) {
         (self.taken, self.state) = (snapshot.slot, snapshot.state);
         self.agreed = snapshot.slot;
+    }
+
+    /// It is given to the store by this job.
+    pub(super) fn adopting(&mut self, job: JobId, slot: Slot) {
+        self.adopting = Some((job, slot));
+    }
+
+    /// The store has finished all jobs up to this one.
+    pub(super) fn finish(&mut self, upto: JobId) {
+        if let Some((_, slot)) = self.adopting.take_if(|(job, _)| *job <= upto) {
+            self.durable = self.durable.max(slot);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod inquiry;
 mod interface;
 mod orders;
 mod retirement;
+mod survivor;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ pub use inquiry::{
     ViewSeen, Views,
 };
 pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
+pub use survivor::{Survivor, Unable};
 
 use crate::chance::Chance;
 use crate::group::message::{Message, Unread};

@@ -11,10 +11,15 @@ pub(super) const PREFIX: &str = "set-aside-";
 impl Directory {
     /// Renames a file or a directory so that it is out of the way; the new name, if it was there.
     pub(super) fn set_aside(&self, name: &str) -> Result<Option<String>, OpenError> {
+        self.set_aside_as(name, name)
+    }
+
+    /// The same for what is to be called something else.
+    pub(super) fn set_aside_as(&self, name: &str, called: &str) -> Result<Option<String>, OpenError> {
         if !self.at(name).exists() {
             return Ok(None);
         }
-        let aside = self.unused(name);
+        let aside = self.unused(called);
         self.rename(name, &aside)?;
         Ok(Some(aside))
     }

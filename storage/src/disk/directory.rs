@@ -76,7 +76,7 @@ impl Directory {
         let (from, to) = (self.at(name), self.at(to));
         let rename = || {
             fs::rename(&from, &to)?;
-            if let Some(parent) = to.parent().filter(|parent| *parent != self.path) {
+            for parent in [&to, &from].into_iter().filter_map(|path| path.parent()) {
                 sync(parent)?;
             }
             sync(&self.path)

@@ -43,6 +43,11 @@ pub enum OpenError {
         /// How many are needed.
         needed: u64,
     },
+    /// There is no store to be looked at.
+    Empty {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// A store was to be made anew in a directory that holds something else.
     NoStore {
         /// The directory.
@@ -115,6 +120,9 @@ impl fmt::Display for OpenError {
                     needed >> 20
                 )
             }
+            OpenError::Empty { directory } => {
+                write!(f, "{} holds no store: nothing was changed. Name the directory of a store", directory.display())
+            }
             OpenError::NoStore { directory, foreign } => {
                 write!(
                     f,
@@ -147,6 +155,7 @@ impl std::error::Error for OpenError {
             | OpenError::OtherCluster { .. }
             | OpenError::Damaged { .. }
             | OpenError::Full { .. }
+            | OpenError::Empty { .. }
             | OpenError::NoStore { .. }
             | OpenError::Options(_) => None,
         }

@@ -24,7 +24,9 @@ mod journal;
 mod opening;
 mod outlet;
 mod register;
+mod scratch;
 mod space;
+mod successor;
 mod verify;
 mod vitals;
 mod writer;
@@ -32,6 +34,7 @@ mod writer;
 pub use directory::ADDRESSES;
 pub use error::{OpenError, Part};
 pub use identity::Identity;
+pub use successor::{Predecessor, has_successor};
 pub use verify::{Finding, verify};
 pub use vitals::{SYNC_CLASS_MICROS, SYNC_CLASSES, Syncs, Vital};
 
@@ -112,22 +115,8 @@ impl DiskStore {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<(DiskStore, Opened), OpenError> {
         let Parts { register, archive, journal, contents, condition, space } = opening::open(directory, options)?;
-        let (snapshot, delivered, heard) = contents;
-        let (promise, view, configuration) = journal.standing();
         let end = archive.end();
-        let opened = Opened {
-            store: register.identity().store,
-            promise,
-            view,
-            // If the journal that knew it is lost: the cluster was at least this far.
-            configuration: configuration.or_else(|| snapshot.as_ref().map(|snapshot| snapshot.configuration.clone())),
-            snapshot,
-            delivered,
-            tail: journal.slots(journal.base().slot.next()).cloned().collect(),
-            condition,
-            shown: journal.shown(),
-            heard,
-        };
+        let opened = opening::opened(register.identity().store, journal.held(), contents, condition);
 
         let (said, done) = channel();
         let outlet = Outlet::new(said, Arc::new(wake));

@@ -15,11 +15,12 @@ use super::aside;
 use super::directory::{self, Directory};
 use super::error::{OpenError, Part};
 use super::identity::{self, Identity, State, is_archive_name};
-use super::journal::{self, Journal};
+use super::journal::{self, Held, Journal};
 use super::register::Register;
 use super::space::{self, Space};
-use super::{JOURNAL, Options, random};
-use ftq_core::store::{Condition, Heard, SlotRecord, Snapshot};
+use super::{JOURNAL, Options, random, successor};
+use ftq_core::ids::StoreId;
+use ftq_core::store::{Condition, Heard, Opened, SlotRecord, Snapshot};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -43,6 +44,7 @@ pub(super) fn open(directory: &Path, options: &Options) -> Result<Parts, OpenErr
     let directory = Arc::new(Directory::lock(directory)?);
     let space = Space::new(directory.path(), options.ballast_bytes, options.low_bytes);
     space.make_room()?;
+    finish_succession(&directory)?;
     let register = identify(directory, options)?;
     remove_leftovers(&register)?;
     let bounds = Bounds { log_keep_bytes: options.log_keep_bytes, slack_bytes: options.slack_bytes };
@@ -71,6 +73,7 @@ pub(super) fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<Stri
         return Err(OpenError::NoStore { directory: directory.to_owned(), foreign });
     }
     let directory = Arc::new(Directory::lock(directory)?);
+    finish_succession(&directory)?;
     let journal_bytes = Register::read(&directory)
         .ok()
         .flatten()
@@ -80,15 +83,45 @@ pub(super) fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<Stri
     Ok(aside)
 }
 
+/// What a replica finds in a store whose parts hold this.
+pub(super) fn opened(store: StoreId, held: Held, contents: Contents, condition: Condition) -> Opened {
+    let Held { promise, view, configuration, tail, shown } = held;
+    let (snapshot, delivered, heard) = contents;
+    Opened {
+        store,
+        promise,
+        view,
+        // If the journal that knew it is lost: the cluster was at least this far.
+        configuration: configuration.or_else(|| snapshot.as_ref().map(|snapshot| snapshot.configuration.clone())),
+        snapshot,
+        delivered,
+        tail,
+        condition,
+        shown,
+        heard,
+    }
+}
+
+/// Whoever has put another store in the place of this one may have been cut short.
+pub(super) fn finish_succession(directory: &Directory) -> Result<(), OpenError> {
+    if let Some(aside) = successor::finish(directory)? {
+        let path = directory.path().display();
+        log::warn!(
+            "another store has taken its place in {path}, which was begun before; the former one is kept as {path}/{aside}"
+        );
+    }
+    Ok(())
+}
+
 /// Something in a directory that no store has put there, so that it is none.
-fn foreign_name(directory: &Path) -> Result<Option<String>, OpenError> {
+pub(super) fn foreign_name(directory: &Path) -> Result<Option<String>, OpenError> {
     let read = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(OpenError::io("look into", directory))?,
     };
     let names: Vec<String> = read.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     let is_store = names.iter().any(|name| name == identity::NAME || name == JOURNAL || is_archive_name(name));
-    let beside = [directory::LOCK, space::BALLAST, directory::ADDRESSES];
+    let beside = [directory::LOCK, space::BALLAST, directory::ADDRESSES, successor::NAME];
     let is_ours = |name: &String| beside.contains(&name.as_str()) || name.starts_with(aside::PREFIX);
     Ok(if is_store { None } else { names.into_iter().find(|name| !is_ours(name)) })
 }
@@ -97,6 +130,7 @@ fn foreign_name(directory: &Path) -> Result<Option<String>, OpenError> {
 /// has lost its journal from then on. Gives the name of what was set aside.
 pub(super) fn distrust_journal(directory: &Path) -> Result<Option<String>, OpenError> {
     let directory = Arc::new(Directory::lock(directory)?);
+    finish_succession(&directory)?;
     match Register::read(&directory)? {
         Some(identity) => forget_journal(&Register::write(directory, identity)?),
         // Opening it says that its identity is lost, and what follows from that.
@@ -128,7 +162,7 @@ fn identify(directory: Arc<Directory>, options: &Options) -> Result<Register, Op
 }
 
 /// Makes an empty store. Until its identity says that it is ready, it holds nothing and is made anew.
-fn create(directory: Arc<Directory>, identity: Identity) -> Result<Register, OpenError> {
+pub(super) fn create(directory: Arc<Directory>, identity: Identity) -> Result<Register, OpenError> {
     let register = Register::write(directory, Identity { state: State::Creating, ..identity })?;
     register.directory().remove(&identity.archive_name())?;
     create_journal(&register)?;
@@ -166,7 +200,7 @@ fn set_store_aside(directory: &Directory) -> Result<Option<String>, OpenError> {
 }
 
 /// The journal and all archives that there are.
-fn parts(directory: &Directory) -> Result<Vec<String>, OpenError> {
+pub(super) fn parts(directory: &Directory) -> Result<Vec<String>, OpenError> {
     let names = directory.names()?.into_iter();
     Ok(names.filter(|name| name == JOURNAL || is_archive_name(name)).collect())
 }
@@ -235,7 +269,7 @@ fn replace_journal(register: &Register, what: &str) -> Result<(), OpenError> {
 /// The journal goes aside, and an empty one takes its place, of a store with another id.
 fn forget_journal(register: &Register) -> Result<Option<String>, OpenError> {
     let aside = register.directory().set_aside(JOURNAL)?;
-    let store = ftq_core::ids::StoreId(random()?);
+    let store = StoreId(random()?);
     register.change(|identity| (identity.store, identity.forgetful) = (store, true))?;
     create_journal(register)?;
     Ok(aside)

@@ -65,9 +65,14 @@ impl Space {
             fs::remove_file(&ballast).map_err(OpenError::io("remove", &ballast))?;
             log::warn!("the disk is full: {} was removed to make room", ballast.display());
         }
-        let free = self.free()?;
-        if free < ROOM_TO_OPEN {
-            return Err(OpenError::Full { directory: self.directory.clone(), free, needed: ROOM_TO_OPEN });
+        self.require(0)
+    }
+
+    /// Whether there is room to write so much beside what opening a store needs.
+    pub(super) fn require(&self, bytes: u64) -> Result<(), OpenError> {
+        let (free, needed) = (self.free()?, ROOM_TO_OPEN + bytes);
+        if free < needed {
+            return Err(OpenError::Full { directory: self.directory.clone(), free, needed });
         }
         Ok(())
     }

@@ -9,16 +9,13 @@ use super::error::{OpenError, Part};
 use super::identity::{Identity, State};
 use super::journal::{Examined, Journal, Point};
 use super::register::Register;
-use super::{JOURNAL, Options};
+use super::scratch::{self, Scratch};
+use super::{JOURNAL, Options, successor};
 use ftq_core::ids::Slot;
 use ftq_core::store::SlotRecord;
 use std::fmt;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-
-/// Where the copy of the archive is for the time being.
-const SCRATCH: &str = "verify.new";
+use std::path::Path;
 
 /// Something that was found in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +41,13 @@ pub fn verify(directory: &Path) -> Result<Vec<Finding>, OpenError> {
     }
     let directory = Directory::lock(directory)?;
     let mut findings = Findings::default();
+    if successor::has_successor(directory.path()) {
+        findings.there(
+            Part::Identity,
+            "another store is on its way to this place: the next start finishes that".to_owned(),
+        );
+        return Ok(findings.0);
+    }
     let Some(identity) = findings.identity(&directory)? else { return Ok(findings.0) };
     let archive = findings.archive(&directory, &identity)?;
     let above = archive.map_or(Slot(0), |end| end.slot);
@@ -113,7 +117,8 @@ impl Findings {
             return Ok(None);
         }
         let examined = Journal::examine(&path, identity.journal_bytes, identity.store);
-        let Some(Examined { oldest, shown, archived, slots }) = self.noted(examined)? else { return Ok(None) };
+        let Some(examined) = self.noted(examined)? else { return Ok(None) };
+        let (Examined { oldest, shown, .. }, archived, slots) = (&examined, examined.archived(), examined.slots());
         let live: Vec<SlotRecord> = slots.iter().filter(|record| record.slot > above).cloned().collect();
         self.there(Part::Journal, format!("records {oldest} to {}, promise {:?}", shown.ordinal, shown.promise));
         self.there(Part::Journal, format!("log view {:?}, accepted {}", shown.view, range(&live)));
@@ -126,11 +131,11 @@ impl Findings {
             self.wrong(Part::Archive, "it is missing".to_owned());
             return Ok(None);
         }
-        directory.remove(SCRATCH)?;
+        directory.remove(scratch::NAME)?;
         let Options { log_keep_bytes, slack_bytes, .. } = Options::default();
         let bounds = Bounds { log_keep_bytes, slack_bytes };
-        let copy = Scratch::of(&path, directory.at(SCRATCH))?;
-        let Some(archive) = self.noted(Archive::open(&copy.0, identity.salt, bounds))? else { return Ok(None) };
+        let copy = Scratch::of(&path, directory.at(scratch::NAME))?;
+        let Some(archive) = self.noted(Archive::open(copy.path(), identity.salt, bounds))? else { return Ok(None) };
         let Some((snapshot, delivered, _)) = self.noted(archive.contents())? else { return Ok(None) };
         match snapshot {
             None => self.there(Part::Archive, "no snapshot".to_owned()),
@@ -172,36 +177,4 @@ fn range(slots: &[SlotRecord]) -> String {
         (Some(first), Some(last)) => format!("slots {} to {}", first.slot, last.slot),
         (Some(_) | None, _) => "no slots".to_owned(),
     }
-}
-
-/// A copy of a directory, gone when this is dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn of(from: &Path, to: PathBuf) -> Result<Scratch, OpenError> {
-        let scratch = Scratch(to);
-        copy(from, &scratch.0).map_err(OpenError::io("copy the archive to", &scratch.0))?;
-        Ok(scratch)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left is taken out by the next look, or by the next opening.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }

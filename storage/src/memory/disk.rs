@@ -8,7 +8,7 @@ use super::faults::Counts;
 use super::{Archive, Journal, Point};
 use ftq_core::chance::Chance;
 use ftq_core::ids::{Ballot, Configuration, Digest, Slot, StoreId, View};
-use ftq_core::store::{Condition, Fetch, Fetched, Heard, Job, Opened, SlotRecord};
+use ftq_core::store::{Condition, Fetch, Fetched, Generation, Heard, Job, Opened, SlotRecord, Snapshot};
 
 /// A slot that has become durable together with the log view: what a mark may claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,14 @@ impl Disk {
             facts: Vec::new(),
             counts: Counts::default(),
         }
+    }
+
+    /// A disk with a store that begins another cluster, with this promise and this snapshot.
+    pub fn begin(store: StoreId, promise: Ballot, snapshot: Snapshot) -> Disk {
+        let mut disk = Disk::create(store);
+        disk.apply(Job::Promise { ballot: promise }, usize::MAX);
+        disk.apply(Job::Adopt { generation: Generation(0), snapshot }, usize::MAX);
+        disk
     }
 
     /// The journal's sync begins with a mark that tells of what was synced before.

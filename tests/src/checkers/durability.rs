@@ -7,7 +7,7 @@
 
 use super::electorates::Electorates;
 use super::{Checked, Invariant, require};
-use ftq_core::ids::{Ballot, Digest, MemberId, MemberSet, Slot, StoreId};
+use ftq_core::ids::{Ballot, Configuration, Digest, MemberId, MemberSet, Slot, StoreId};
 use ftq_storage::memory::{Disk, Fact};
 use std::collections::VecDeque;
 
@@ -117,6 +117,25 @@ impl Durability {
         require(now.end.0 >= must_reach, Invariant::CommittedKept, || {
             format!("member {member} installed view {:?} up to {}, {must_reach} was committed", now.log_view, now.end)
         })
+    }
+
+    /// By order of an operator another cluster begins with all that this disk holds: it counts as committed. It has to be
+    /// all that was, or something is lost.
+    pub(crate) fn ordered(&mut self, disk: &Disk, configuration: Configuration) -> Checked {
+        let end = disk.end();
+        let lost = self.end() > end
+            || self
+                .commit(self.end())
+                .is_some_and(|last| disk.digest_at(self.end()).is_some_and(|digest| digest != last.digest));
+        require(!lost, Invariant::CommittedKept, || format!("{} was committed, {end} is left", self.end()))?;
+        for slot in self.end().0 + 1..=end.0 {
+            let digest = disk.digest_at(Slot(slot)).expect("an accepted slot is there");
+            self.committed.push(Commit { view: disk.log_view(), digest });
+            self.electorates.committed(Slot(slot), digest);
+        }
+        let last = self.commit(end).expect("something is committed");
+        self.electorates.ordered((end, last.digest), configuration);
+        Ok(())
     }
 
     /// All up to `slot` is committed in `view`.

@@ -57,6 +57,11 @@ impl Sequencing {
         Sequencing { cluster, held, sequenced: BTreeMap::new(), views: BTreeMap::new(), origins: BTreeMap::new() }
     }
 
+    /// Another cluster has begun: its blank members start from there.
+    pub(crate) fn begin(&mut self, cluster: ClusterId) {
+        self.cluster = cluster;
+    }
+
     /// A member has started on this disk.
     pub fn started(&mut self, member: MemberId, boot: BootId, opened: &Opened) {
         let last = opened.tail.last().or(opened.delivered.last()).map(|record| (record.slot, record.digest));

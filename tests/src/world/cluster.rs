@@ -8,12 +8,12 @@ use crate::counts::Count;
 use crate::node::Node;
 use crate::trace::Who;
 use ftq_core::group::admission::ClusterChange;
-use ftq_core::ids::{MemberId, MemberSet};
+use ftq_core::ids::{ClusterId, MemberId, MemberSet, Slot, StoreId};
 use ftq_core::machine::Machine;
 use ftq_core::machine::queues::Rules;
-use ftq_core::replica::{ChangeId, ChangeOutcome, Input};
+use ftq_core::replica::{ChangeId, ChangeOutcome, Event, Input, Survivor};
 use ftq_core::time::{Span, Time};
-use ftq_storage::memory::Mishap;
+use ftq_storage::memory::{Disk, Faults, Memory, Mishap};
 
 /// After so long with a disk everyone knows a replica by its new store: a change that names the old one may
 /// leave a view that nobody can complete.
@@ -102,6 +102,40 @@ impl World {
         }
     }
 
+    /// The operator orders a member that is down to go on alone: another cluster begins with all that its store holds.
+    /// Gives the last slot of that.
+    ///
+    /// # Panics
+    /// If nothing can go on from its store.
+    pub fn go_on_alone(&mut self, id: u8) -> Slot {
+        let node = index(id);
+        let member = self.nodes[node].member;
+        let disk = self.nodes[node].disk.clone().expect("it is down");
+        let (memory, opened) = Memory::open(disk, self.now, Faults::default(), self.chance.draw());
+        let mut applied = Vec::new();
+        let machine = self.nodes[node].machine();
+        let survivor = Survivor::of(self.cluster, None, opened, machine, |event| {
+            if matches!(event, Event::Applied { .. }) {
+                applied.push(event.clone());
+            }
+        });
+        let survivor = survivor.unwrap_or_else(|why| panic!("member {id} can't go on alone: {why:?}"));
+        let store = StoreId(self.chance.bytes16());
+        let (promise, snapshot) = survivor.begin(store);
+        let (end, configuration) = (snapshot.slot, snapshot.configuration.clone());
+        self.say(Who::Member(member.number()), "alone", format_args!("from slot {end} on, {configuration:?}"));
+        let ordered = self.checks.durability.ordered(memory.disk(), configuration);
+        self.check(ordered);
+        applied.iter().for_each(|event| self.observe(node, event));
+        self.checks.snapshots.taken(member, store, &snapshot);
+        self.nodes[node].disk = Some(Disk::begin(store, promise, snapshot));
+        self.checks.promised[node] = promise;
+        // Whoever starts from now on is of this one.
+        self.cluster = ClusterId(self.chance.bytes16());
+        self.checks.sequencing.begin(self.cluster);
+        end
+    }
+
     /// Whether a member's store has forgotten something, and the cluster counts on it no more.
     pub fn is_forgotten(&self, id: u8) -> bool {
         self.nodes[index(id)].forgotten.is_some()
@@ -142,7 +176,7 @@ impl World {
             (_, Some(new), _) if room => ClusterChange::Add(new),
             _ => return self.enlist_by_chance(),
         };
-        let Ok(next) = change.apply(self.configuration(), |_| Ok(ftq_core::ids::StoreId([0; 16]))) else { return };
+        let Ok(next) = change.apply(self.configuration(), |_| Ok(StoreId([0; 16]))) else { return };
         if self.is_within_budget(&next, MemberSet::EMPTY) {
             self.order_change(at.number(), change);
         }

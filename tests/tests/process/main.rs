@@ -1,5 +1,6 @@
 //! The programs as they are run: real processes, real sockets, a real disk.
 
+mod alone;
 mod configurations;
 mod ctl;
 mod failing;

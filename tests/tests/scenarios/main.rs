@@ -3,6 +3,7 @@
 //! Every bound is one of virtual time, so it means the same on every machine. All invariants of the
 //! simulator are checked after every step of every scenario.
 
+mod alone;
 mod bad_links;
 mod blame;
 mod cluster_changes;

@@ -101,23 +101,7 @@ impl Journal {
             marks: found.mark.number,
             free_before: found.mark.oldest.offset,
         };
-        let base = journal.base();
-        if archive.end.slot < base.slot && !archive.is_rebuilding {
-            let what = format!("it ends at slot {}, and had synced {}", archive.end.slot, base.slot);
-            return Err(OpenError::damaged(super::Part::Archive, what));
-        }
-        let cuts = match &archive.adopted {
-            Some(configuration) => journal.standing.adopt(archive.end, configuration),
-            None => journal.standing.rebase(archive.end),
-        };
-        let Ok(cuts) = cuts else {
-            return Err(OpenError::damaged(super::Part::Archive, format!("slot {} is another one", archive.end.slot)));
-        };
-        let first = journal.standing.tail.front().map(|first| first.record.slot);
-        if first.is_some_and(|first| first > journal.base().slot.next()) {
-            let what = format!("it ends at slot {}, below the journal's oldest one", archive.end.slot);
-            return Err(OpenError::damaged(super::Part::Archive, what));
-        }
+        let cuts = fit(&mut journal.standing, archive)?;
         journal.settle(cuts).map_err(OpenError::io("sync", path))?;
         Ok(journal)
     }
@@ -126,12 +110,10 @@ impl Journal {
     pub(super) fn examine(path: &Path, area_bytes: u64, store: StoreId) -> Result<Examined, OpenError> {
         let ring = Ring::open(path, area_bytes)?;
         let found = replay::replay(&ring, store).map_err(|trouble| trouble.at(path))?;
-        let standing = &found.standing;
         Ok(Examined {
             oldest: found.mark.oldest.ordinal,
-            shown: standing.shown(found.head.ordinal - 1),
-            archived: standing.archived,
-            slots: standing.from(Slot(0)).cloned().collect(),
+            shown: found.standing.shown(found.head.ordinal - 1),
+            standing: found.standing,
         })
     }
 
@@ -262,9 +244,9 @@ impl Journal {
         self.standing.from(slot)
     }
 
-    /// What the journal shows of itself: what it held before this opening wrote anything (RULES S13).
-    pub(super) fn shown(&self) -> ftq_core::store::Mark {
-        self.shown
+    /// What a replica finds in it.
+    pub(super) fn held(&self) -> Held {
+        Held::of(&self.standing, self.shown)
     }
 
     /// The number of the last record.
@@ -296,8 +278,66 @@ pub(super) struct Examined {
     pub(super) oldest: u64,
     /// What it would show.
     pub(super) shown: ftq_core::store::Mark,
+    standing: Standing,
+}
+
+impl Examined {
     /// The archive had synced everything up to here.
-    pub(super) archived: Point,
+    pub(super) fn archived(&self) -> Point {
+        self.standing.archived
+    }
+
     /// The accepted slots.
-    pub(super) slots: Vec<SlotRecord>,
+    pub(super) fn slots(&self) -> Vec<SlotRecord> {
+        self.standing.from(Slot(0)).cloned().collect()
+    }
+
+    /// What a replica would find in it, beside this archive.
+    pub(super) fn held(mut self, archive: &ArchiveEnd) -> Result<Held, OpenError> {
+        fit(&mut self.standing, archive)?;
+        Ok(Held::of(&self.standing, self.shown))
+    }
+}
+
+/// What a replica finds in a journal that fits its archive.
+pub(super) struct Held {
+    pub(super) promise: Ballot,
+    pub(super) view: View,
+    pub(super) configuration: Option<Configuration>,
+    /// The accepted slots above the archive.
+    pub(super) tail: Vec<SlotRecord>,
+    /// What the journal shows of itself: what it held before an opening wrote anything (RULES S13).
+    pub(super) shown: ftq_core::store::Mark,
+}
+
+impl Held {
+    fn of(standing: &Standing, shown: ftq_core::store::Mark) -> Held {
+        Held {
+            promise: standing.promise,
+            view: standing.view.clone(),
+            configuration: standing.configuration.clone(),
+            tail: standing.from(standing.archived.slot.next()).cloned().collect(),
+            shown,
+        }
+    }
+}
+
+/// What stands follows the archive, which wins where the two differ. Says whether accepted slots were cut for that.
+fn fit(standing: &mut Standing, archive: &ArchiveEnd) -> Result<bool, OpenError> {
+    let end = archive.end.slot;
+    let damaged = |what: String| OpenError::damaged(super::Part::Archive, what);
+    let synced = standing.archived.slot;
+    if end < synced && !archive.is_rebuilding {
+        return Err(damaged(format!("it ends at slot {end}, and had synced {synced}")));
+    }
+    let cuts = match &archive.adopted {
+        Some(configuration) => standing.adopt(archive.end, configuration),
+        None => standing.rebase(archive.end),
+    };
+    let cuts = cuts.map_err(|Misfit| damaged(format!("slot {end} is another one")))?;
+    let first = standing.tail.front().map(|first| first.record.slot);
+    if first.is_some_and(|first| first > standing.archived.slot.next()) {
+        return Err(damaged(format!("it ends at slot {end}, below the journal's oldest one")));
+    }
+    Ok(cuts)
 }

@@ -1,0 +1,82 @@
+//! The operator's order to go on with what one store holds, where the quorum of its cluster is lost for ever (RULES S7):
+//! another cluster begins, of that one member, and the others join it with empty stores.
+
+use crate::ending::Ending;
+use crate::orders;
+use ftq_core::ids::{MemberId, MemberSet};
+use ftq_core::machine::queues::{Limits, Queues, Rules};
+use ftq_core::replica::{Survivor, Unable};
+use ftq_storage::disk::{OpenError, Predecessor};
+use std::path::Path;
+
+/// Says what is there and what would become of it, and does it if whoever orders it is sure.
+pub(crate) fn go_on(directory: &Path, me: Option<MemberId>, is_sure: bool) -> Result<(), Ending> {
+    let undone = |error: OpenError| Ending::NotGoneOn(directory.to_owned(), error);
+    let unable = |why: Unable| Ending::Unable(directory.to_owned(), why);
+    let _signals = orders::outlive_file_limits()?;
+    let predecessor = Predecessor::look(directory).map_err(undone)?;
+    let identity = predecessor.identity();
+    let cluster = identity.cluster().ok_or_else(|| unable(Unable::Blank))?;
+    let machine = Queues::of_build(Rules::NEWEST, Limits::default());
+    let survivor = match Survivor::of(cluster, me, predecessor.opened().clone(), machine, |_| {}) {
+        Err(Unable::Quorum { me, members }) if members == MemberSet::of(me) => {
+            println!(
+                "{} is the cluster of member {me} alone already: nothing was changed, start ftqd",
+                directory.display()
+            );
+            identity.anew.iter().for_each(invite);
+            return Ok(());
+        }
+        survivor => survivor.map_err(unable)?,
+    };
+    let me = survivor.me();
+    println!("{}", plan(directory, &survivor));
+    if !is_sure {
+        return Err(Ending::Unsure { directory: directory.to_owned(), others: survivor.former().set().without(me) });
+    }
+    let mut code = [0; 16];
+    getrandom::fill(&mut code).map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
+    let aside = predecessor.succeed(code, |store| survivor.begin(store)).map_err(undone)?;
+    let place = directory.display();
+    println!("done: the store in {place} is of another cluster now; the former one is kept as {place}/{aside}");
+    println!("start ftqd here as before: its configuration stays as it is");
+    invite(&code);
+    Ok(())
+}
+
+/// How others come in.
+fn invite(code: &[u8; 16]) {
+    println!(
+        "each other member comes in with an empty store: ftqd start-anew DIR --code {:032x} there, start ftqd, then: ftqctl \
+         member add ID",
+        u128::from_be_bytes(*code)
+    );
+}
+
+/// What is there, and what the order makes of it.
+fn plan(directory: &Path, survivor: &Survivor<Queues>) -> String {
+    let (place, me, former) = (directory.display(), survivor.me(), survivor.former());
+    let summary = survivor.machine().summary();
+    let (committed, end) = (survivor.committed(), survivor.end());
+    let accepted = match end.0 - committed.0 {
+        0 => String::new(),
+        n => {
+            format!("\n  accepted   {n} of these slots, and perhaps never acknowledged: all of them count from now on")
+        }
+    };
+    format!(
+        "the store of member {me} in {place}\n  \
+         cluster    members {}, by configuration {}\n  \
+         last view  {:?}\n  \
+         log        up to slot {end}{accepted}\n  \
+         holds      queues: {}, items: {}, sequences of ids: {}\n\
+         go on alone: another cluster begins with that, of member {me} alone. What the others have acknowledged without \
+         this store is not in it, and is lost",
+        former.set(),
+        former.successor().number,
+        survivor.view(),
+        summary.queues,
+        summary.items,
+        summary.sequences
+    )
+}
