@@ -92,3 +92,32 @@ pub(crate) fn invitation(client: &Address) -> String {
     let ctl = if *client == Address::Number(usual) { "ftqctl".to_owned() } else { format!("ftqctl --server {client}") };
     format!("  try      {ctl} create hello && {ctl} push hello world && {ctl} pop hello")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Told;
+
+    fn id(n: u8) -> MemberId {
+        MemberId::new(n).expect("an id")
+    }
+
+    #[test]
+    fn who_joins_is_told_so() {
+        let text = "cluster = \"c\"\nme = 4\npeer = \"192.0.2.4:7411\"\nkey-file = \"k\"\njoin = [\"192.0.2.1:7411\", \"b:7411\"]\n";
+        let config = Config::parse(text, &Told::default()).expect("a configuration");
+        let lines = summary(&config);
+        assert!(lines.contains("replica 4 of cluster \"c\", which joins it\n"), "{lines}");
+        assert!(lines.contains("peers    192.0.2.1:7411, or b:7411 says who they are"), "{lines}");
+        assert_eq!(forlorn(&config, [id(1), id(4)].into_iter().collect(), std::iter::empty()), None);
+    }
+
+    #[test]
+    fn who_began_alone_is_told_what_to_write_once_there_are_others() {
+        let config = Config::parse("", &Told::default()).expect("a configuration");
+        let known = [(id(2), "192.0.2.2:7411".parse().expect("an address"))];
+        let line = forlorn(&config, [id(1), id(2)].into_iter().collect(), known.into_iter()).expect("a line");
+        assert!(line.contains("Say join = [\"192.0.2.2:7411\"] in it, and peer = \"127.0.0.1:7411\""), "{line}");
+        assert_eq!(forlorn(&config, MemberSet::of(id(1)), known.into_iter()), None, "it is alone");
+    }
+}

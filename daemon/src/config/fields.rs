@@ -82,11 +82,10 @@ impl<'t, 'p> Fields<'t, 'p> {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<Field<Vec<Field<T>>>> {
         let Field { value, line } = self.take(key)?;
-        let texts: Vec<(usize, DeValue<'t>)> = match value {
-            DeValue::Array(list) => {
-                list.into_iter().map(|item| (line_at(self.text, item.span().start), item.into_inner())).collect()
-            }
-            one => vec![(line, one)],
+        let texts: Vec<(usize, DeValue<'t>)> = if let DeValue::Array(list) = value {
+            list.into_iter().map(|item| (line_at(self.text, item.span().start), item.into_inner())).collect()
+        } else {
+            vec![(line, value)]
         };
         let count = texts.len();
         let mut read = Vec::new();

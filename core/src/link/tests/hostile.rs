@@ -28,6 +28,7 @@ fn strangers_and_misaddressed_packets_are_refused_by_reason() {
     refused(2, &|b| b.truncate(41), Count::RefusedLength);
     refused(2, &|b| b.resize(70_000, 0), Count::RefusedLength);
     refused(2, &|b| b[0] = 9, Count::RefusedVersion);
+    refused(2, &|b| b[0] = packet::ASIDE, Count::RefusedVersion);
     refused(2, &|b| b[1] ^= 1, Count::RefusedCluster);
     refused(2, &|b| b[9] = 3, Count::RefusedSender);
     refused(2, &|b| b[9] = 1, Count::RefusedMyself);

@@ -72,7 +72,9 @@ impl World {
                     self.sent.push((place, path.remote, packet.clone()));
                     self.arrive(place, path.remote, &packet);
                 }
-                other => self.said.push((place, other)),
+                other @ (Notice::Met { .. } | Notice::Taken { .. } | Notice::Warning(_)) => {
+                    self.said.push((place, other))
+                }
             }
         }
     }
