@@ -56,6 +56,8 @@ counts! {
     Sequencer = "sequencers isolated",
     /// Members that were cut off just as they sequenced a slot.
     SequencerCut = "sequencers cut off as they spoke",
+    /// Changes of the cluster in whose midst two sides were parted.
+    ChangeParted = "changes parted",
     /// Two sides joined by one member.
     Bridge = "bridges",
     /// Links that come and go each second.

@@ -66,13 +66,15 @@ pub enum Fault {
     PutBack,
     /// The cluster changes.
     ClusterChange,
+    /// The cluster changes, and just then two sides do not hear each other any more.
+    ChangeArmed,
     /// A member is told to stop, hands over, and is started again.
     Retire,
     /// A disk is nearly full for a while.
     FullDisk,
 }
 
-const ALL: [Fault; 28] = [
+const ALL: [Fault; 29] = [
     Fault::OneWayCut,
     Fault::Halves,
     Fault::Isolated,
@@ -99,6 +101,7 @@ const ALL: [Fault; 28] = [
     Fault::Rot,
     Fault::PutBack,
     Fault::ClusterChange,
+    Fault::ChangeArmed,
     Fault::Retire,
     Fault::FullDisk,
 ];
@@ -221,7 +224,7 @@ impl Plan {
         let mut plan = Plan::draw(seed);
         let mut chance = Chance::new(seed ^ 0x10_5e_ed);
         let mix = Mix {
-            kinds: ALL.into_iter().filter(|kind| *kind != Fault::ClusterChange).collect(),
+            kinds: ALL.into_iter().filter(|kind| !matches!(kind, Fault::ClusterChange | Fault::ChangeArmed)).collect(),
             every: [Span::millis(700), Span::secs(2), Span::secs(6)][index(&mut chance, 3)],
             lasts: [Span::millis(100), Span::millis(400), Span::millis(1_500)][index(&mut chance, 3)],
             from: Time(600_000),

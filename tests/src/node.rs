@@ -109,6 +109,8 @@ pub(crate) enum Blow {
     PowerCut,
     /// What it sends from then on reaches nobody, or few, for so long.
     CutOff(Span),
+    /// Two sides do not hear each other, for so long.
+    Part(Span),
 }
 
 /// A moment at which a blow hurts most.
@@ -124,6 +126,8 @@ pub(crate) enum Moment {
     Install,
     /// It has answered a client.
     Answered,
+    /// A change of the cluster is on its way to its disk.
+    Changed,
 }
 
 /// How the first input of the queue may be taken.

@@ -7,8 +7,7 @@ use crate::faults::{Fault, index};
 use crate::network::{Behaviour, Endpoint};
 use crate::node::{Blow, Moment};
 use crate::trace::Who;
-use ftq_core::replica::{Event, Output, Succession};
-use ftq_core::store::Job;
+use ftq_core::replica::Succession;
 use ftq_core::time::{Span, Time};
 use ftq_storage::memory::{Faults, Mishap};
 
@@ -19,14 +18,8 @@ const CLOCKS_JUMP: Span = Span::secs(660);
 const MOMENTS: [Moment; 5] =
     [Moment::Sequenced, Moment::SeveralSlots, Moment::Promise, Moment::Install, Moment::Answered];
 
-/// How long after such a moment the power goes, at most: a few syncs.
-const MOMENT: Span = Span::micros(1_500);
-
 /// After so long the others have given up on a member and gone on without it.
 const GIVEN_UP: Span = Span::millis(600);
-
-/// How long a member is down that comes back before anybody misses it.
-const BACK_SOON: Span = Span::millis(100);
 
 impl World {
     /// One random fault; then the next one is due later.
@@ -184,6 +177,10 @@ impl World {
             }
             Fault::PutBack => self.put_back_by_chance(node, until),
             Fault::ClusterChange => self.change_by_chance(),
+            Fault::ChangeArmed => {
+                self.arm_all(Moment::Changed, Blow::Part(lasts.max(GIVEN_UP)));
+                self.change_by_chance();
+            }
             Fault::Retire => {
                 if self.nodes[node].is_up() {
                     self.nodes[node].back_after = Some(lasts);
@@ -243,7 +240,7 @@ impl World {
     }
 
     /// Members whose sides have no bit in common don't hear each other.
-    fn part(&mut self, count: Count, sides: &[u8], until: Time) {
+    pub(super) fn part(&mut self, count: Count, sides: &[u8], until: Time) {
         self.counts.one(count);
         for from in 0..sides.len() {
             for to in (0..sides.len()).filter(|to| sides[from] & sides[*to] == 0) {
@@ -253,57 +250,8 @@ impl World {
     }
 
     /// A side for each member, by chance.
-    fn sides(&mut self) -> Vec<u8> {
+    pub(super) fn sides(&mut self) -> Vec<u8> {
         (0..self.nodes.len()).map(|_| 1 << self.chance.below(2)).collect()
-    }
-
-    /// If the moment has come for which a member is armed, the blow falls: its power goes a little later, or
-    /// nothing of what it is about to send gets through.
-    pub(super) fn spring(&mut self, node: usize, outputs: &[Output]) {
-        let Some((moment, blow)) = self.nodes[node].armed else { return };
-        let come = outputs.iter().any(|output| match (moment, output) {
-            (Moment::Sequenced, Output::Event(Event::Sequenced { .. })) => true,
-            (Moment::SeveralSlots, Output::Persist { job: Job::Append { slots, .. }, .. }) => slots.len() > 1,
-            (Moment::Promise, Output::Persist { job: Job::Promise { .. }, .. })
-            | (Moment::Install, Output::Persist { job: Job::Install { .. }, .. })
-            | (Moment::Answered, Output::Reply { .. }) => true,
-            (Moment::Sequenced | Moment::SeveralSlots | Moment::Promise | Moment::Install | Moment::Answered, _) => {
-                false
-            }
-        });
-        if !come {
-            return;
-        }
-        self.nodes[node].armed = None;
-        match blow {
-            Blow::PowerCut => {
-                let wait = if self.chance.below(2) == 0 { Span::ZERO } else { Span(self.chance.below(MOMENT.0)) };
-                let boot = self.nodes[node].boots;
-                self.queue.push(self.now + wait, Happening::PowerCut { node, boot });
-            }
-            Blow::CutOff(span) => self.cut_off(node, span),
-        }
-    }
-
-    /// A member is cut off from all others, or from all but a few.
-    fn cut_off(&mut self, node: usize, span: Span) {
-        self.counts.one(Count::SequencerCut);
-        let from_all = self.chance.below(2) == 0;
-        let until = self.now + span;
-        for other in (0..self.nodes.len()).filter(|other| *other != node) {
-            if from_all || self.chance.below(4) > 0 {
-                self.network.cut(Endpoint(node), Endpoint(other), until);
-                self.network.cut(Endpoint(other), Endpoint(node), until);
-            }
-        }
-    }
-
-    /// The power of a member goes that was armed; it is back soon.
-    pub(super) fn cut_armed(&mut self, node: usize) {
-        self.counts.one(Count::PowerCutArmed);
-        self.power_cut(self.nodes[node].member.number());
-        let at = self.now + Span(1 + self.chance.below(BACK_SOON.0));
-        self.restart_at(node, at);
     }
 
     fn power_cut_some(&mut self, until: Time) {
@@ -316,7 +264,7 @@ impl World {
         }
     }
 
-    fn restart_at(&mut self, node: usize, at: Time) {
+    pub(super) fn restart_at(&mut self, node: usize, at: Time) {
         let boot = self.nodes[node].boots;
         self.queue.push(at, Happening::Restart { node, boot });
     }

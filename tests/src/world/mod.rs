@@ -12,6 +12,7 @@ mod queue;
 mod script;
 mod seed;
 mod setup;
+mod traps;
 
 pub use setup::Setup;
 
