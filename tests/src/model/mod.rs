@@ -15,17 +15,23 @@
 //! the orders that decide what is kept. A state is known by all that it holds, down to the timers, and by what
 //! has been committed on the way to it.
 
+mod beginning;
+mod choices;
 mod member;
 mod step;
+mod watch;
+
+pub use beginning::Beginning;
 
 use crate::checkers::Invariant;
 use crate::checkers::durability::Durability;
-use ftq_core::ids::{Ballot, Digest, MemberId, MemberSet};
+use ftq_core::ids::{Ballot, Digest, MemberId};
 use ftq_core::time::{Span, Time};
 use member::Member;
 use stateright::{Checker, Expectation, Model, Property};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -56,17 +62,19 @@ pub struct Budget {
     pub copies: u8,
 }
 
-impl Default for Budget {
-    fn default() -> Budget {
-        Budget { requests: 2, steps: 3, power_cuts: 1, new_disks: 0, cuts: 2, copies: 1 }
-    }
-}
-
 /// The model: where it begins, and how much may happen from there.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Cluster {
+    /// Where it begins.
+    pub beginning: Beginning,
     /// How much may happen.
     pub budget: Budget,
+}
+
+impl From<Beginning> for Cluster {
+    fn from(beginning: Beginning) -> Cluster {
+        Cluster { beginning, budget: beginning.budget() }
+    }
 }
 
 /// Messages in the order of their sender, each with its epoch.
@@ -112,6 +120,7 @@ struct Past {
     views: u8,
     highest: Ballot,
     cut: u64,
+    disks_lost: u8,
     broken: Option<(Invariant, String)>,
     fingerprint: u128,
 }
@@ -170,46 +179,12 @@ impl Known {
     }
 }
 
-impl Past {
-    fn new() -> Past {
-        let members: MemberSet = (0..MEMBERS).map(id).collect();
-        let durability = Durability::new(members, members);
-        Past {
-            durability,
-            applied: Vec::new(),
-            views: 0,
-            highest: Ballot::default(),
-            cut: 0,
-            broken: None,
-            fingerprint: 0,
-        }
-    }
-
-    /// Called when something has changed.
-    fn known(mut self) -> Arc<Past> {
-        self.fingerprint = 0;
-        self.fingerprint = xxh3_128(format!("{self:?}").as_bytes());
-        Arc::new(self)
-    }
-}
-
 impl Model for Cluster {
     type State = State;
     type Action = Action;
 
-    /// A view of all three; one of them cut off with a slot that nobody else has, while the others miss it; and,
-    /// where disks are lost, one that lacks what the other two have committed.
     fn init_states(&self) -> Vec<State> {
-        let fresh = State::formed(self.budget);
-        let mut parted = fresh.clone();
-        parted.part_with_a_tail();
-        let mut states = vec![fresh.clone(), parted];
-        if self.budget.new_disks > 0 {
-            let mut behind = fresh;
-            behind.fall_behind();
-            states.push(behind);
-        }
-        states
+        vec![self.beginning.state(self.budget)]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -218,28 +193,22 @@ impl Model for Cluster {
 
     fn next_state(&self, before: &State, action: Action) -> Option<State> {
         let mut state = before.clone();
-        state.happen(action);
+        if panic::catch_unwind(AssertUnwindSafe(|| state.happen(action))).is_err() {
+            state = before.clone();
+            state.panicked(action);
+        }
         (state != *before).then_some(state)
     }
 
     fn properties(&self) -> Vec<Property<Cluster>> {
-        let mut properties = vec![
+        vec![
             Property::always("nothing is lost, and nothing is told that is not so", |_, state: &State| {
                 state.past.broken.is_none()
             }),
-            Property::sometimes("two views are installed and a tail is cut off", |_, state: &State| {
-                state.past.views >= 2 && state.past.cut > 0
+            Property::sometimes("that for the sake of which one begins there", |model: &Cluster, state| {
+                model.beginning.is_reached(state)
             }),
-            Property::sometimes("a request is applied and a view installed", |_, state: &State| {
-                state.past.views >= 1 && state.past.applied.len() >= 2
-            }),
-        ];
-        if self.budget.new_disks > 0 {
-            properties.push(Property::sometimes("a disk is lost and a view installed", |model: &Cluster, state| {
-                state.left.new_disks < model.budget.new_disks && state.past.views >= 1
-            }));
-        }
-        properties
+        ]
     }
 }
 
