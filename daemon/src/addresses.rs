@@ -14,7 +14,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 const FIRST_LINE: &str = "ftq addresses 1";
@@ -23,8 +24,15 @@ const FIRST_LINE: &str = "ftq addresses 1";
 #[derive(Debug)]
 pub(crate) struct Addresses {
     path: PathBuf,
-    /// What is to be in it; none before there is anything.
-    writer: Option<Sender<String>>,
+    /// None before there is anything to be in it.
+    writer: Option<Writer>,
+}
+
+/// A thread that writes. Only the newest counts, so what a slow disk has not taken yet does not pile up.
+#[derive(Debug)]
+struct Writer {
+    newest: Arc<Mutex<Option<String>>>,
+    bell: SyncSender<()>,
 }
 
 impl Addresses {
@@ -53,30 +61,41 @@ impl Addresses {
             let _ = writeln!(text, "{member} {address}");
         }
         let path = &self.path;
-        let writer = self.writer.get_or_insert_with(|| writer(path.clone()));
-        // It ends only if there was no thread for it, which was said.
-        let _ = writer.send(text);
+        self.writer.get_or_insert_with(|| Writer::begin(path.clone())).write(text);
     }
 }
 
-/// A thread that writes what it is told to, and ends when nobody does so any more.
-fn writer(path: PathBuf) -> Sender<String> {
-    let (tell, told) = channel::<String>();
-    let refused = format!("{} can't be written, so it is learned again after the next start", path.display());
-    let work = {
-        let refused = refused.clone();
-        move || {
-            for text in told {
-                if let Err(error) = replace(&path, &text) {
-                    log::warn!("{refused}: {error}");
+impl Writer {
+    /// It ends when nobody has anything to be written any more.
+    fn begin(path: PathBuf) -> Writer {
+        let (bell, rings) = sync_channel(1);
+        let newest = Arc::new(Mutex::new(None));
+        let refused = format!("{} can't be written, so it is learned again after the next start", path.display());
+        let work = {
+            let (refused, newest) = (refused.clone(), newest.clone());
+            move || {
+                for () in rings {
+                    if let Some(Err(error)) = taken(&newest).map(|text: String| replace(&path, &text)) {
+                        log::warn!("{refused}: {error}");
+                    }
                 }
             }
+        };
+        if let Err(error) = thread::Builder::new().name("ftq-addresses".to_owned()).spawn(work) {
+            log::warn!("{refused}: {error}");
         }
-    };
-    if let Err(error) = thread::Builder::new().name("ftq-addresses".to_owned()).spawn(work) {
-        log::warn!("{refused}: {error}");
+        Writer { newest, bell }
     }
-    tell
+
+    fn write(&self, text: String) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        // It has been rung already, or there is no thread, which was said.
+        let _ = self.bell.try_send(());
+    }
+}
+
+fn taken(newest: &Mutex<Option<String>>) -> Option<String> {
+    newest.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// After a power cut it is the old one or the new one.

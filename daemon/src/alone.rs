@@ -10,7 +10,7 @@ use ftq_storage::disk::{OpenError, Predecessor};
 use std::path::Path;
 
 /// Says what is there and what would become of it, and does it if whoever orders it is sure.
-pub(crate) fn go_on(directory: &Path, me: Option<MemberId>, is_sure: bool) -> Result<(), Ending> {
+pub(crate) fn go_on(directory: &Path, named: Option<MemberId>, is_sure: bool) -> Result<(), Ending> {
     let undone = |error: OpenError| Ending::NotGoneOn(directory.to_owned(), error);
     let unable = |why: Unable| Ending::Unable(directory.to_owned(), why);
     let _signals = orders::outlive_file_limits()?;
@@ -18,13 +18,15 @@ pub(crate) fn go_on(directory: &Path, me: Option<MemberId>, is_sure: bool) -> Re
     let identity = predecessor.identity();
     let cluster = identity.cluster().ok_or_else(|| unable(Unable::Blank))?;
     let machine = Queues::of_build(Rules::NEWEST, Limits::default());
-    let survivor = match Survivor::of(cluster, me, predecessor.opened().clone(), machine, |_| {}) {
+    let survivor = match Survivor::of(cluster, named, predecessor.opened().clone(), machine, |_| {}) {
         Err(Unable::Quorum { me, members }) if members == MemberSet::of(me) => {
             println!(
                 "{} is the cluster of member {me} alone already: nothing was changed, start ftqd",
                 directory.display()
             );
-            identity.anew.iter().for_each(invite);
+            if let Some(code) = &identity.anew {
+                invite(code);
+            }
             return Ok(());
         }
         survivor => survivor.map_err(unable)?,
@@ -32,7 +34,8 @@ pub(crate) fn go_on(directory: &Path, me: Option<MemberId>, is_sure: bool) -> Re
     let me = survivor.me();
     println!("{}", plan(directory, &survivor));
     if !is_sure {
-        return Err(Ending::Unsure { directory: directory.to_owned(), others: survivor.former().set().without(me) });
+        let others = survivor.former().set().without(me);
+        return Err(Ending::Unsure { directory: directory.to_owned(), others, named });
     }
     let mut code = [0; 16];
     getrandom::fill(&mut code).map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;

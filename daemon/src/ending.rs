@@ -44,6 +44,8 @@ pub enum Ending {
         directory: PathBuf,
         /// The other members of its cluster.
         others: MemberSet,
+        /// The member that was named in the order, which is to be named again.
+        named: Option<MemberId>,
     },
     /// The system has something against it.
     System {
@@ -110,12 +112,15 @@ impl fmt::Display for Ending {
             }
             Ending::Unable(directory, why) => write!(f, "{}: {}", directory.display(), unable(directory, *why)),
             Ending::NotGoneOn(directory, error) => write!(f, "{error}. {}", undone(directory, error)),
-            Ending::Unsure { directory, others } => write!(
-                f,
-                "nothing was changed. If no quorum can ever come back, see to it that ftqd runs on none of {others}, and say it \
-                 again with --yes: ftqd go-on-alone {} --yes",
-                directory.display()
-            ),
+            Ending::Unsure { directory, others, named } => {
+                let sure = if others.is_empty() {
+                    String::new()
+                } else {
+                    format!("If no quorum can ever come back, see to it that ftqd runs on none of {others}. ")
+                };
+                let me = named.map_or(String::new(), |me| format!(" --me {me}"));
+                write!(f, "nothing was changed. {sure}To do it: ftqd go-on-alone {}{me} --yes", directory.display())
+            }
             Ending::System { doing, error } => write!(f, "can't {doing}: {error}"),
             Ending::Older => {
                 write!(f, "the others know more of this store than it shows: its journal can't be trusted")

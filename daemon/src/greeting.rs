@@ -57,10 +57,20 @@ pub(crate) fn loss(condition: Condition, config: &Config, is_alone: bool) -> Opt
              it, stop this and run: {order}"
         )
     } else {
+        let order = match condition {
+            Condition::Forgetful => format!(
+                "stop them all, and run `ftqd go-on-alone {directory} --me {}`, which says what is here; if no member has \
+                 any data, `ftqd start-anew {directory}`",
+                config.me
+            ),
+            Condition::Whole | Condition::Hollow { .. } => format!(
+                "stop them all, and if another member has its queues, run `ftqd go-on-alone` there; else `ftqd start-anew \
+                 {directory}` here, and on each of the others the command that this prints"
+            ),
+        };
         format!(
             "Nothing is served from here until the other members have brought it back. Only if they can't, since all \
-             have lost theirs: stop them all, run `ftqd start-anew {directory}` here, and on each of the others the \
-             command that this prints, with the code of the new cluster"
+             have lost theirs: {order}"
         )
     };
     Some(format!("the store has lost {lost}. {then}"))

@@ -76,7 +76,9 @@ impl PeerPort {
         let keeper = Keeper { cluster, me: config.me, boot: greeting, own, is_ipv4: from.is_ipv4() };
         let mut book = Book::new(keeper, &secret);
         for (member, address) in config.members.iter().filter(|(id, _)| **id != config.me) {
-            address.number().into_iter().for_each(|address| book.configure(*member, address));
+            if let Some(address) = address.number() {
+                book.configure(*member, address);
+            }
         }
         config.join.iter().for_each(|address| book.join(now, address.to_string(), address.number()));
         let (addresses, known) = Addresses::open(&config.data_dir);
@@ -117,7 +119,9 @@ impl PeerPort {
                 let sender = sender.filter(|sender| !self.parted.contains(*sender));
                 let sender = sender.inspect(|sender| self.estranged.opened(*sender, path.remote));
                 if is_introduction(packet) {
-                    sender.iter().for_each(|_| self.book.hear(now, path, packet));
+                    if sender.is_some() {
+                        self.book.hear(now, path, packet);
+                    }
                     return Some(None);
                 }
                 Some(sender.map(|sender| (sender, Bytes::copy_from_slice(packet))))
@@ -168,8 +172,9 @@ impl PeerPort {
                 Notice::Met { member, is_new } => {
                     self.met.push(member);
                     if is_new {
-                        let address = self.book.addresses().find(|(known, _)| *known == member);
-                        address.iter().for_each(|(_, address)| log::info!("member {member} is at {address}"));
+                        if let Some((_, address)) = self.book.addresses().find(|(known, _)| *known == member) {
+                            log::info!("member {member} is at {address}");
+                        }
                         self.addresses.keep(self.book.learned());
                         self.estranged = estranged(&self.book);
                     }

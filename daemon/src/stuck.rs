@@ -62,6 +62,11 @@ fn why<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Pa
                 addresses in `join`; who answers speaks to the address in `peer`: do both let UDP through?"
             .to_owned();
     }
+    if members.is_empty() {
+        return format!(
+            "this replica hears {heard}, and has learned nothing of their cluster yet: do they serve? `ftqctl status` says it"
+        );
+    }
     if !members.contains(me) {
         let hears = if heard.is_empty() { "it hears nobody".to_owned() } else { format!("it hears {heard}") };
         return format!(

@@ -108,7 +108,7 @@ impl Group {
         let others = self.detector.peers().map(|(member, _)| member);
         let full =
             others.filter(|m| self.detector.fresh(now, *m).is_some_and(|h| h.nearly_full)).collect::<MemberSet>();
-        if self.is_nearly_full { full.with(self.options.me) } else { full.without(self.options.me) }
+        if self.is_nearly_full { full.with(self.options.me) } else { full }
     }
 
     /// The age of the oldest job that the store has not finished.

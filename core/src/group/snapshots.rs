@@ -1,8 +1,8 @@
 //! The own snapshots: when one may be taken, whether others come to the same state, and who may have it.
 //!
-//! Always: the log below a snapshot is cut, and the snapshot is given away, only when a quorum has the same state
-//! there (RULES S17). So one replica that has gone astray keeps its state to itself, and nobody who has it by
-//! way of a snapshot speaks for it as if he had come to it himself.
+//! Always: the log below a snapshot is cut only when a quorum has the same state there, and while a quorum works together the
+//! snapshot is given away only then (RULES S17). So one replica that has gone astray keeps its state to itself, and nobody
+//! who has it by way of a snapshot speaks for it.
 
 use crate::ids::{Digest, MemberId, MemberSet, Slot};
 use crate::store::{Fetch, Job, JobId, SlotRecord, Snapshot};
@@ -36,7 +36,7 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    /// What the store was opened with. Had it been astray, others would have said so before: it counts as agreed on.
+    /// What the store was opened with counts as agreed on: nobody may come to it any more, and others may need it.
     pub(super) fn opened(snapshot: Option<&Snapshot>) -> Snapshots {
         let slot = snapshot.map_or(Slot(0), |snapshot| snapshot.slot);
         let state = snapshot.map_or(Digest::default(), |snapshot| snapshot.state);
@@ -108,8 +108,8 @@ impl Group {
 
     /// Whether somebody is fetching the newest durable snapshot: another one would take it away.
     pub(super) fn is_lending(&self, now: Time) -> bool {
-        let taken = self.log.delivered().0.saturating_sub(self.snapshots.durable.0) < LENT_SLOTS;
-        taken && self.snapshots.wanted_at.is_some_and(|at| now.since(at) < LENT)
+        let is_recent = self.log.delivered().0.saturating_sub(self.snapshots.durable.0) < LENT_SLOTS;
+        is_recent && self.snapshots.wanted_at.is_some_and(|at| now.since(at) < LENT)
     }
 
     /// The snapshot that others may have. There is none while a quorum works together and has not come to the same state

@@ -4,8 +4,9 @@
 //! version 1 | cluster 8 | sender 1 | boot 16 | number 8 | epoch 8 | frame | frame | …
 //! ```
 //! The version is the newest that every peer has said to speak, so that replicas are upgraded one at a
-//! time. Version [`ASIDE`] is none of the link's: who runs the link says something of its own under it. What a version may add without a new number: frames of [`SKIPPED_FROM`] and above, which have a
-//! length and are skipped by who does not know them.
+//! time. What a version may add without a new number: frames of [`SKIPPED_FROM`] and above, which have a
+//! length and are skipped by who does not know them. Version [`ASIDE`] is none of the link's: who runs the
+//! link says something of its own under it.
 //!
 //! Fixed numbers are little-endian, counts and marks are LEB128. The header names the sender and its
 //! boot; `number` rises with every packet of that boot, so that a copy is known as one. Whether the

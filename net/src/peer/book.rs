@@ -35,7 +35,7 @@ const NONCE_AGE: Span = Span::secs(3);
 /// Where the proof of a nonce begins, behind its time.
 const PROOF_AT: usize = 8;
 
-/// Who has answered is asked again after this: sooner than a group forgets a guest that it does not hear.
+/// Who has answered is asked again after this: it may have come to be elsewhere.
 const AGAIN: Span = Span::secs(10);
 
 /// Who answers where it was within this is not believed to be elsewhere.

@@ -61,8 +61,8 @@ impl World {
         }
     }
 
-    /// A change of the cluster is in the log of one member, the first that waited for it: from now on two sides do not hear each other, or only
-    /// through one member, mostly this one.
+    /// A change of the cluster is in the log of one member, the first that waited for it: from now on two sides do not
+    /// hear each other, or only through one member, mostly this one.
     fn part_at_a_change(&mut self, node: usize, span: Span) {
         for node in &mut self.nodes {
             node.armed = node.armed.filter(|(moment, _)| *moment != Moment::Changed);

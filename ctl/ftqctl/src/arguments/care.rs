@@ -16,8 +16,7 @@ pub(crate) struct Status {}
 #[argh(subcommand, name = "members")]
 pub(crate) struct Members {}
 
-/// Change who belongs to the cluster. A replica that is to come in has to run already, and stand in the members of
-/// every replica's configuration.
+/// Change who belongs to the cluster. A replica that is to come in has to run already.
 #[derive(Debug, FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "member")]
 pub(crate) struct Member {
@@ -33,7 +32,7 @@ pub(crate) enum MemberCommand {
     Replace(MemberReplace),
 }
 
-/// A replica that runs, as a learner, becomes a member: one whose configuration has `join`, with the address of a member.
+/// A replica that runs becomes a member: `ftqctl status` calls it a learner.
 #[derive(Debug, FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "add")]
 pub(crate) struct MemberAdd {
