@@ -55,11 +55,12 @@ pub(crate) struct Drawn {
 }
 
 impl PeerPort {
-    /// Takes this member's address.
+    /// Takes this member's address. `is_seated` if the cluster knows its store.
     pub(crate) fn open(
         now: Time,
         config: &Config,
         cluster: ClusterId,
+        is_seated: bool,
         keys: &Keys,
         drawn: &Drawn,
     ) -> Result<PeerPort, Ending> {
@@ -73,7 +74,7 @@ impl PeerPort {
         let configured = config.members.get(&config.me).and_then(Address::number);
         let own = configured.or(Some(bound)).filter(|own| !own.ip().is_unspecified() && own.port() != 0);
         let Drawn { boot, greeting, secret } = *drawn;
-        let keeper = Keeper { cluster, me: config.me, boot: greeting, own, is_ipv4: from.is_ipv4() };
+        let keeper = Keeper { cluster, me: config.me, boot: greeting, own, is_ipv4: from.is_ipv4(), is_seated };
         let mut book = Book::new(keeper, &secret);
         for (member, address) in config.members.iter().filter(|(id, _)| **id != config.me) {
             if let Some(address) = address.number() {

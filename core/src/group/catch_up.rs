@@ -200,11 +200,17 @@ impl Group {
             return;
         }
         self.give_up_joining(from, slot);
-        let stale = |download: &Download| download.slot < slot || now.since(download.progress_at) > PROGRESS_WITHIN;
-        if self.catch_up.download.as_ref().is_none_or(stale) {
+        // A newer one is no reason to begin again while others give what was begun.
+        let is_lost = |download: &Download| {
+            let stands_still = now.since(download.progress_at) > PROGRESS_WITHIN;
+            stands_still || (download.slot < slot && (download.from.is_empty() || download.from.contains(from)))
+        };
+        if self.catch_up.download.as_ref().is_none_or(is_lost) {
             self.catch_up.download = Some(Download::begin(now, slot));
         }
-        self.ask(now, from);
+        if self.catch_up.download.as_ref().is_some_and(|download| download.slot == slot) {
+            self.ask(now, from);
+        }
     }
 
     /// A piece of a snapshot.
@@ -230,6 +236,7 @@ impl Group {
         download.from.insert(from);
         download.progress_at = now;
         self.catch_up.silent = MemberSet::EMPTY;
+        self.catch_up.asked = Some((from, now));
         if download.pieces.iter().all(Option::is_some) {
             let Some(Download { head, pieces, from, .. }) = self.catch_up.download.take() else { return };
             self.catch_up.asked = None;

@@ -231,7 +231,7 @@ impl Group {
             reads: Reads::default(),
             fetches: Vec::new(),
             last_fetch: FetchId(0),
-            snapshots: Snapshots::opened(opened.snapshot.as_ref()),
+            snapshots: Snapshots::opened(now, opened.snapshot.as_ref()),
             differing: MemberSet::EMPTY,
             is_nearly_full: false,
             retires_at: None,

@@ -124,7 +124,7 @@ impl Group {
 
     pub(super) fn on_durable(&mut self, now: Time, job: JobId, generation: Generation, end: Slot) {
         self.backlog.finish(job);
-        self.snapshots.finish(job);
+        self.snapshots.finish(now, job);
         self.finish_joining(now, job);
         self.finish_promising(now, job);
         // From the moment that a higher promise was accepted no mark rises (RULES S9), and a report about

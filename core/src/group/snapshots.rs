@@ -1,8 +1,8 @@
 //! The own snapshots: when one may be taken, whether others come to the same state, and who may have it.
 //!
-//! Always: the log below a snapshot is cut only when a quorum has the same state there, and while a quorum works together the
-//! snapshot is given away only then (RULES S17). So one replica that has gone astray keeps its state to itself, and nobody
-//! who has it by way of a snapshot speaks for it.
+//! Always: the log below a snapshot is cut only when a quorum has the same state there, and the snapshot is given away only
+//! then, or when all others have had their time to differ (RULES S17). So one replica that has gone astray keeps its
+//! state to itself, and nobody who has it by way of a snapshot speaks for it.
 
 use crate::ids::{Digest, MemberId, MemberSet, Slot};
 use crate::store::{Fetch, Job, JobId, SlotRecord, Snapshot};
@@ -10,6 +10,7 @@ use crate::time::{Span, Time};
 
 use super::Group;
 use super::catch_up::Purpose;
+use super::message::Heartbeat;
 use super::message::Message;
 
 /// For how long after a piece was asked for a snapshot is kept for whoever fetches it …
@@ -18,14 +19,18 @@ const LENT: Span = Span::secs(1);
 /// … unless the log has grown by so much since: it has to be cut some time.
 const LENT_SLOTS: u64 = 1 << 20;
 
+/// What nobody has come to in so long, nobody does so soon: they would have with the slots that follow.
+const UNDISPUTED_FOR: Span = Span::secs(2);
+
 /// What is known of the own snapshots.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshots {
     /// The newest one, and its state.
     taken: Slot,
     state: Digest,
-    /// The newest that is durable, and when somebody asked for a piece of it last.
+    /// The newest that is durable, since when, and when somebody asked for a piece of it last.
     durable: Slot,
+    durable_at: Time,
     wanted_at: Option<Time>,
     /// Another replica's that is on its way to the disk.
     adopting: Option<(JobId, Slot)>,
@@ -36,17 +41,18 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    /// What the store was opened with counts as agreed on: nobody may come to it any more, and others may need it.
-    pub(super) fn opened(snapshot: Option<&Snapshot>) -> Snapshots {
+    /// What the store was opened with.
+    pub(super) fn opened(now: Time, snapshot: Option<&Snapshot>) -> Snapshots {
         let slot = snapshot.map_or(Slot(0), |snapshot| snapshot.slot);
         let state = snapshot.map_or(Digest::default(), |snapshot| snapshot.state);
         Snapshots {
             taken: slot,
             state,
             durable: slot,
+            durable_at: now,
             wanted_at: None,
             adopting: None,
-            agreed: slot,
+            agreed: Slot(0),
             cut_below: Slot(0),
         }
     }
@@ -68,9 +74,15 @@ impl Snapshots {
     }
 
     /// The store has finished all jobs up to this one.
-    pub(super) fn finish(&mut self, upto: JobId) {
+    pub(super) fn finish(&mut self, now: Time, upto: JobId) {
         if let Some((_, slot)) = self.adopting.take_if(|(job, _)| *job <= upto) {
-            self.durable = self.durable.max(slot);
+            self.is_durable(now, slot);
+        }
+    }
+
+    fn is_durable(&mut self, now: Time, slot: Slot) {
+        if slot > self.durable {
+            (self.durable, self.durable_at) = (slot, now);
         }
     }
 }
@@ -102,7 +114,7 @@ impl Group {
 
     /// This replica's own snapshot is durable.
     pub(super) fn on_snapshotted(&mut self, now: Time, slot: Slot) {
-        self.snapshots.durable = self.snapshots.durable.max(slot);
+        self.snapshots.is_durable(now, slot);
         self.compare_state(now);
     }
 
@@ -112,22 +124,13 @@ impl Group {
         is_recent && self.snapshots.wanted_at.is_some_and(|at| now.since(at) < LENT)
     }
 
-    /// The snapshot that others may have. There is none while a quorum works together and has not come to the same state
-    /// yet: it will, or this replica stops, and the others have an older one. Else there is nobody to wait for.
+    /// The snapshot that others may have: one that a quorum agrees on, or that nobody has said anything against for a while.
+    /// Perhaps nobody else has come to this slot and takes one there, and this is the only one.
     fn lends(&self, now: Time) -> Option<Slot> {
-        let Snapshots { durable, agreed, .. } = self.snapshots;
-        (durable <= agreed || !self.works_with_quorum(now)).then_some(durable)
-    }
-
-    /// Whether a quorum of its view is heard that is in this view as well.
-    fn works_with_quorum(&self, now: Time) -> bool {
-        let ballot = self.view().ballot;
-        let there = self
-            .detector
-            .peers()
-            .filter(|(m, p)| self.detector.hears(now, *m) && p.heartbeat.active && p.heartbeat.view == ballot);
-        let there: MemberSet = there.map(|(m, _)| m).collect();
-        self.active && self.electorate.is_quorum(there.with(self.options.me))
+        let Snapshots { taken, state, durable, durable_at, agreed, .. } = self.snapshots;
+        let differs = |h: &Heartbeat| h.snapshot == taken && h.state != state;
+        let is_doubted = self.detector.peers().any(|(_, peer)| differs(&peer.heartbeat));
+        (durable <= agreed || (now.since(durable_at) > UNDISPUTED_FOR && !is_doubted)).then_some(durable)
     }
 
     /// Somebody is to have the snapshot in place of what is gone from the log.

@@ -15,6 +15,7 @@ use crate::orders::Order;
 use crate::peer_port::{Drawn, PeerPort};
 use crate::story::Story;
 use crate::stuck::Stuck;
+use ftq_core::group::electorate_of;
 use ftq_core::ids::BootId;
 use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Options, Replica};
@@ -67,7 +68,8 @@ impl Service {
         let (store, opened) = opened.map_err(|error| Ending::Unopened(config.data_dir.clone(), error))?;
         // Another one than the configured, once the operator has ordered to start anew.
         let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
-        let peers = PeerPort::open(clock.now(), config, cluster, keys, &drawn)?;
+        let is_seated = electorate_of(cluster, &opened).admits(config.me, opened.store);
+        let peers = PeerPort::open(clock.now(), config, cluster, is_seated, keys, &drawn)?;
         limits::raise(peers.buffers().chain(clients.buffer()));
         let names = Names::ask(config, peers.from(), wake.clone())?;
         let is_alone = config.members.len() == 1 && config.join.is_empty() && !peers.knows_others();

@@ -61,6 +61,8 @@ pub struct Keeper {
     pub own: Option<SocketAddr>,
     /// Whether its socket is bound by IPv4.
     pub is_ipv4: bool,
+    /// Whether its store is one that the cluster knows: whoever else says to be this member is wrong.
+    pub is_seated: bool,
 }
 
 /// Where the others are.
@@ -120,7 +122,7 @@ impl Book {
 
     /// Another replica is to be found there, whose address is written so; what it means may follow.
     pub fn join(&mut self, now: Time, text: String, address: Option<SocketAddr>) {
-        self.is_settled = false;
+        self.is_settled = self.keeper.is_seated;
         self.silent_at = now + SILENT_AFTER;
         self.joins.push(Join { text, address, round: Round::new(now) });
     }
@@ -198,7 +200,8 @@ impl Book {
     /// When to call [`Book::tick`] at the latest.
     pub fn deadline(&self) -> Time {
         let pages = self.pages.iter().map(Page::deadline);
-        let joins = self.joins.iter().map(|join| join.round.at);
+        // Where a name means nothing yet there is nobody to ask.
+        let joins = self.joins.iter().filter(|join| join.address.is_some()).map(|join| join.round.at);
         pages.chain(joins).chain(self.doubt).fold(self.silent_at, Time::min)
     }
 

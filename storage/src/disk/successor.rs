@@ -170,7 +170,12 @@ pub(super) fn finish(directory: &Directory) -> Result<Option<String>, OpenError>
     }
     let former = inside(FORMER);
     if directory.at(&inside(&archive_name(0))).exists() {
-        fs::create_dir_all(directory.at(&former)).map_err(OpenError::io("create", &directory.at(&former)))?;
+        let create = || {
+            fs::create_dir_all(directory.at(&former))?;
+            // Or what is moved into it hangs in a directory without a name after a power cut.
+            directory::sync(&directory.at(NAME))
+        };
+        create().map_err(OpenError::io("create", &directory.at(&former)))?;
     }
     while let Some((from, to)) = next_move(directory)? {
         directory.rename(&from, &to)?;

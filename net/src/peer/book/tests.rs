@@ -19,7 +19,8 @@ fn home(n: u8) -> SocketAddr {
 }
 
 fn book(n: u8, run: u8, own: Option<SocketAddr>) -> Book {
-    let keeper = Keeper { cluster: CLUSTER, me: member(n), boot: BootId([run; 16]), own, is_ipv4: true };
+    let keeper =
+        Keeper { cluster: CLUSTER, me: member(n), boot: BootId([run; 16]), own, is_ipv4: true, is_seated: false };
     Book::new(keeper, &[run; 32])
 }
 
@@ -287,10 +288,48 @@ fn nonsense_is_counted() {
 
 #[test]
 fn an_address_is_written_as_the_socket_needs_it() {
-    let keeper = Keeper { cluster: CLUSTER, me: member(1), boot: BootId([1; 16]), own: None, is_ipv4: false };
+    let keeper =
+        Keeper { cluster: CLUSTER, me: member(1), boot: BootId([1; 16]), own: None, is_ipv4: false, is_seated: false };
     let six = Book::new(keeper, &[1; 32]);
     assert_eq!(six.reachable(home(4)), Some(at("[::ffff:192.0.2.4]:7411")));
     let four = book(1, 1, None);
     assert_eq!(four.reachable(at("[::ffff:192.0.2.4]:7411")), Some(home(4)));
     assert_eq!(four.reachable(at("[2001:db8::1]:7411")), None);
+}
+
+/// Nobody can be asked before its name means something, and that is no reason to look again and again.
+#[test]
+fn a_name_that_means_nothing_is_waited_for() {
+    let mut book = book(4, 4, Some(home(4)));
+    let now = Time(1_000_000);
+    book.join(now, "queue-1.example.org:7411".to_owned(), None);
+    book.tick(now);
+    assert!(book.poll().is_none() && book.deadline() > now + Span::secs(1), "{:?}", book.deadline());
+    book.resolve(now, "queue-1.example.org:7411", home(1));
+    book.tick(now);
+    assert!(matches!(book.poll(), Some(Notice::Say { path, .. }) if path.remote == home(1)));
+}
+
+/// Somebody was started with its number while it was away: it comes back, says so and goes on.
+#[test]
+fn who_has_a_seat_gives_way_to_nobody() {
+    let mut world = World::of([1, 2, 3]);
+    let elsewhere = at("192.0.2.44:7411");
+    world.join(4, 44, elsewhere);
+    world.run(5);
+    let keeper = Keeper {
+        cluster: CLUSTER,
+        me: member(4),
+        boot: BootId([4; 16]),
+        own: Some(home(4)),
+        is_ipv4: true,
+        is_seated: true,
+    };
+    let mut seated = Book::new(keeper, &[4; 32]);
+    seated.join(world.now, home(1).to_string(), Some(home(1)));
+    world.books.insert(home(4), seated);
+    world.run(10);
+    let said: Vec<&Notice> = world.said.iter().filter(|(place, _)| *place == home(4)).map(|(_, said)| said).collect();
+    assert!(!said.iter().any(|it| matches!(it, Notice::Taken { .. })), "{said:?}");
+    assert!(said.iter().any(|it| matches!(it, Notice::Met { .. })), "{said:?}");
 }
