@@ -72,8 +72,7 @@ impl Group {
         if hollow.rebuilt.end_digest() != hollow.digest {
             return self.stop("what others have committed differs from what was applied here");
         }
-        let clock = hollow.rebuilt.end_clock();
-        self.log.follow(clock);
+        self.log.follow(&hollow.rebuilt);
         self.archived = hollow.base;
         self.hollow = None;
     }

@@ -269,6 +269,12 @@ impl Group {
         }
         let install = joining.install.clone();
         let (keep, slots) = (joining.keep, joining.slots.clone());
+        let electorate = self.log.electorate_with(keep, &slots);
+        if !electorate.is_founding() && electorate != install.electorate {
+            // The donor has lost the slots that say it, and does not know what it was in when it lost them (RULES S6).
+            self.joining = None;
+            return self.refuse("install that counts by another configuration than its log says");
+        }
         // What is known to be committed is catch-up, on the disk before the install.
         let known = install.committed.max(self.log.committed());
         let caught_up: Vec<SlotRecord> = slots.iter().filter(|r| r.slot <= known).cloned().collect();

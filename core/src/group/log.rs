@@ -9,7 +9,7 @@ use crate::time::SlotClock;
 use alloc::collections::VecDeque;
 
 use super::content;
-use super::notice::Notices;
+use super::notice::{Notice, Notices, follow};
 use crate::electorate::Electorate;
 
 /// How many delivered slots stay in memory, for members that are a little behind.
@@ -60,9 +60,11 @@ impl Log {
         self.configure(snapshot.configuration.clone());
     }
 
-    /// What lies below the base ends with this clock.
-    pub fn follow(&mut self, clock: SlotClock) {
-        self.base_clock = clock;
+    /// What lies below the base is here again: it says with which clock that ends, and what the configuration is there.
+    pub fn follow(&mut self, below: &Log) {
+        self.base_clock = below.end_clock();
+        self.notices = below.notices.clone();
+        self.slots.iter().for_each(|record| self.notices.push(record.slot, &record.content));
     }
 
     /// The slots that are held do not say what the configuration is: it is this one.
@@ -185,6 +187,13 @@ impl Log {
     /// The electorate by the slots up to this one, which is not below the last one delivered.
     pub fn electorate_at(&self, slot: Slot) -> Electorate {
         self.notices.at(slot)
+    }
+
+    /// The electorate by a log that keeps the slots up to this one, and has these behind it.
+    pub fn electorate_with(&self, keep: Slot, slots: &[SlotRecord]) -> Electorate {
+        let mut electorate = self.notices.at(keep);
+        slots.iter().filter_map(|record| Notice::of(&record.content)).for_each(|it| follow(&mut electorate, &it));
+        electorate
     }
 
     /// Bytes of the slots that are not committed.

@@ -1,6 +1,8 @@
 //! A group over a store that has seen something: what it goes by, and what it gives up.
 
 use super::*;
+use crate::ids::Seat;
+use notice::Notice;
 
 fn first_of_three() -> Options {
     Options {
@@ -35,6 +37,40 @@ fn a_hollow_store_goes_on_where_its_rebuilding_was() {
     let applied: Vec<Slot> = core::iter::from_fn(|| group.deliver()).map(|delivery| delivery.record.slot).collect();
     assert_eq!(applied, [Slot(4), Slot(5)], "the machine was restored at 3");
     assert!(!group.is_whole());
+}
+
+/// The cluster was changed in what a replica has lost: once that is here again it goes by what it says, and not by the
+/// configuration of its last install (RULES S6).
+#[test]
+fn s6_what_is_rebuilt_says_what_the_configuration_is() {
+    let seats =
+        |members: &[u8]| members.iter().map(|n| Seat { member: m(*n), store: Some(StoreId([*n; 16])) }).collect();
+    let (first, second) =
+        (Configuration { number: 1, seats: seats(&[1, 2, 3]) }, Configuration { number: 2, seats: seats(&[1, 2]) });
+    let notices = [Notice::Seal(first.clone()), Notice::Change(second.clone()), Notice::Seal(second.clone())];
+    let (view, mut log) = content::empty_slots(ClusterId([7; 16]), 4);
+    let mut digest = content::genesis(ClusterId([7; 16]));
+    for (at, record) in log.iter_mut().enumerate() {
+        record.content = notices.get(at).map_or_else(|| record.content.clone(), Notice::content);
+        digest = content::chain(digest, record.slot, record.view, record.clock, &record.content);
+        record.digest = digest;
+    }
+    let opened = Opened {
+        store: StoreId([1; 16]),
+        promise: view,
+        configuration: Some(first),
+        tail: log[3..].to_vec(),
+        condition: Condition::Hollow { base: Slot(3), digest: log[2].digest },
+        ..Opened::default()
+    };
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    group.message(Time(1), m(2), Message::Slots(log[..3].to_vec()));
+    while group.deliver().is_some() {
+        group.settle(Time(1));
+    }
+    group.settle(Time(1));
+    assert!(group.is_whole());
+    assert_eq!(group.log().electorate().sealed, second);
 }
 
 /// A replica that came back with slots that others may count on, not knowing that they are committed, is
