@@ -8,10 +8,10 @@
 //! It is nothing but a beginning: who is said to be there is asked. So what is damaged or missing is learned anew.
 
 use ftq_core::ids::MemberId;
-use ftq_storage::disk::ADDRESSES;
+use ftq_storage::disk::{self, ADDRESSES};
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -23,7 +23,7 @@ const FIRST_LINE: &str = "ftq addresses 1";
 /// The file, which is written on a thread of its own: a disk may be slow.
 #[derive(Debug)]
 pub(crate) struct Addresses {
-    path: PathBuf,
+    directory: PathBuf,
     /// None before there is anything to be in it.
     writer: Option<Writer>,
 }
@@ -50,7 +50,7 @@ impl Addresses {
                 Vec::new()
             }
         };
-        (Addresses { path, writer: None }, known)
+        (Addresses { directory: directory.to_owned(), writer: None }, known)
     }
 
     /// From now on this is in it.
@@ -60,22 +60,24 @@ impl Addresses {
             // Writing into a string can't fail.
             let _ = writeln!(text, "{member} {address}");
         }
-        let path = &self.path;
-        self.writer.get_or_insert_with(|| Writer::begin(path.clone())).write(text);
+        let directory = &self.directory;
+        self.writer.get_or_insert_with(|| Writer::begin(directory.clone())).write(text);
     }
 }
 
 impl Writer {
     /// It ends when nobody has anything to be written any more.
-    fn begin(path: PathBuf) -> Writer {
+    fn begin(directory: PathBuf) -> Writer {
         let (bell, rings) = sync_channel(1);
         let newest = Arc::new(Mutex::new(None));
+        let path = directory.join(ADDRESSES);
         let refused = format!("{} can't be written, so it is learned again after the next start", path.display());
         let work = {
             let (refused, newest) = (refused.clone(), newest.clone());
             move || {
                 for () in rings {
-                    if let Some(Err(error)) = taken(&newest).map(|text: String| replace(&path, &text)) {
+                    let Some(text) = taken(&newest) else { continue };
+                    if let Err(error) = disk::replace(&directory, ADDRESSES, text.as_bytes()) {
                         log::warn!("{refused}: {error}");
                     }
                 }
@@ -96,16 +98,6 @@ impl Writer {
 
 fn taken(newest: &Mutex<Option<String>>) -> Option<String> {
     newest.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-/// After a power cut it is the old one or the new one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let staged = path.with_extension("new");
-    let mut file = File::create(&staged)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&staged, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn parse(text: &str) -> Option<Vec<(MemberId, SocketAddr)>> {

@@ -2,6 +2,7 @@
 //! another cluster begins, of that one member, and the others join it with empty stores.
 
 use crate::ending::Ending;
+use crate::offline;
 use crate::orders;
 use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::machine::queues::{Limits, Queues, Rules};
@@ -37,8 +38,7 @@ pub(crate) fn go_on(directory: &Path, named: Option<MemberId>, is_sure: bool) ->
         let others = survivor.former().set().without(me);
         return Err(Ending::Unsure { directory: directory.to_owned(), others, named });
     }
-    let mut code = [0; 16];
-    getrandom::fill(&mut code).map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
+    let code = offline::draw_code()?;
     let aside = predecessor.succeed(code, |store| survivor.begin(store)).map_err(undone)?;
     let place = directory.display();
     println!("done: the store in {place} is of another cluster now; the former one is kept as {place}/{aside}");
@@ -49,11 +49,8 @@ pub(crate) fn go_on(directory: &Path, named: Option<MemberId>, is_sure: bool) ->
 
 /// How others come in.
 fn invite(code: &[u8; 16]) {
-    println!(
-        "each other member comes in with an empty store: ftqd start-anew DIR --code {:032x} there, start ftqd, then: ftqctl \
-         member add ID",
-        u128::from_be_bytes(*code)
-    );
+    let command = offline::come_in(code);
+    println!("each other member comes in with an empty store: {command} there, start ftqd, then: ftqctl member add ID");
 }
 
 /// What is there, and what the order makes of it.

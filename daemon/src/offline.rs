@@ -20,18 +20,25 @@ pub(crate) fn verify(directory: &Path) -> Result<(), Ending> {
 
 /// Begins an empty cluster in the place of the store, which is kept aside. Without a code one is drawn.
 pub(crate) fn start_anew(directory: &Path, code: Option<[u8; 16]>) -> Result<(), Ending> {
-    let mut drawn = [0; 16];
-    getrandom::fill(&mut drawn).map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
-    let code = code.unwrap_or(drawn);
+    let code = code.map_or_else(draw_code, Ok)?;
     let aside = disk::start_anew(directory, code)?;
     let place = directory.display();
     match aside {
         Some(aside) => println!("{place} holds an empty store now; the former one is kept as {place}/{aside}"),
         None => println!("{place} held no store, and has an empty one now"),
     }
-    println!(
-        "the other members of this cluster, if any, need: ftqd start-anew DIR --code {:032x}",
-        u128::from_be_bytes(code)
-    );
+    println!("the other members of this cluster, if any, need: {}", come_in(&code));
     Ok(())
+}
+
+/// A code for a cluster that begins in the place of another one.
+pub(crate) fn draw_code() -> Result<[u8; 16], Ending> {
+    let mut code = [0; 16];
+    getrandom::fill(&mut code).map_err(|error| Ending::System { doing: "draw random bytes", error: error.into() })?;
+    Ok(code)
+}
+
+/// The command by which others come into it.
+pub(crate) fn come_in(code: &[u8; 16]) -> String {
+    format!("ftqd start-anew DIR --code {:032x}", u128::from_be_bytes(*code))
 }

@@ -55,12 +55,11 @@ pub(crate) struct Drawn {
 }
 
 impl PeerPort {
-    /// Takes this member's address. `is_seated` if the cluster knows its store.
+    /// Takes this member's address.
     pub(crate) fn open(
         now: Time,
         config: &Config,
         cluster: ClusterId,
-        is_seated: bool,
         keys: &Keys,
         drawn: &Drawn,
     ) -> Result<PeerPort, Ending> {
@@ -74,7 +73,7 @@ impl PeerPort {
         let configured = config.members.get(&config.me).and_then(Address::number);
         let own = configured.or(Some(bound)).filter(|own| !own.ip().is_unspecified() && own.port() != 0);
         let Drawn { boot, greeting, secret } = *drawn;
-        let keeper = Keeper { cluster, me: config.me, boot: greeting, own, is_ipv4: from.is_ipv4(), is_seated };
+        let keeper = Keeper { cluster, me: config.me, boot: greeting, own, is_ipv4: from.is_ipv4() };
         let mut book = Book::new(keeper, &secret);
         for (member, address) in config.members.iter().filter(|(id, _)| **id != config.me) {
             if let Some(address) = address.number() {
@@ -147,6 +146,11 @@ impl PeerPort {
         }
         let receivers = self.book.addresses().filter(|(member, _)| to.contains(*member)).map(|(_, address)| address);
         self.socket.send_to_all(&self.datagram, receivers);
+    }
+
+    /// The store here is one that the cluster knows: nobody else is this member.
+    pub(crate) fn seat(&mut self) {
+        self.book.seat();
     }
 
     /// A name of the configuration means this from now on.

@@ -200,16 +200,7 @@ impl Service {
         while let Some(found) = self.names.found() {
             self.peers.locate(self.clock.now(), &found);
         }
-        let mut may_be_more = true;
-        for _ in 0..PEERS_BUDGET {
-            let Some(received) = self.peers.receive(self.clock.now()) else {
-                may_be_more = false;
-                break;
-            };
-            if let Some((from, bytes)) = received {
-                self.replica.handle(self.clock.now(), Input::Datagram { from, bytes });
-            }
-        }
+        let may_be_more = self.receive_from_peers();
         self.peers.introduce(self.clock.now());
         while let Some(member) = self.peers.met() {
             self.replica.handle(self.clock.now(), Input::Introduced { member });
@@ -218,6 +209,17 @@ impl Service {
             self.finish(End::Failed(ending));
         }
         may_be_more
+    }
+
+    /// Takes a batch of what they have sent. Whether there may be more.
+    fn receive_from_peers(&mut self) -> bool {
+        for _ in 0..PEERS_BUDGET {
+            let Some(received) = self.peers.receive(self.clock.now()) else { return false };
+            if let Some((from, bytes)) = received {
+                self.replica.handle(self.clock.now(), Input::Datagram { from, bytes });
+            }
+        }
+        true
     }
 
     /// Priority 3. Whether there may be more.

@@ -9,7 +9,7 @@ use crate::time::SlotClock;
 use alloc::collections::VecDeque;
 
 use super::content;
-use super::notice::{Notice, Notices, follow};
+use super::notice::Notices;
 use crate::electorate::Electorate;
 
 /// How many delivered slots stay in memory, for members that are a little behind.
@@ -63,13 +63,17 @@ impl Log {
     /// What lies below the base is here again: it says with which clock that ends, and what the configuration is there.
     pub fn follow(&mut self, below: &Log) {
         self.base_clock = below.end_clock();
-        self.notices = below.notices.clone();
-        self.slots.iter().for_each(|record| self.notices.push(record.slot, &record.content));
+        self.go_by(below.notices.clone());
     }
 
     /// The slots that are held do not say what the configuration is: it is this one.
     pub fn configure(&mut self, configuration: Configuration) {
-        self.notices = Notices::new(configuration);
+        self.go_by(Notices::new(configuration));
+    }
+
+    /// What lies below the slots that are held says this.
+    fn go_by(&mut self, below: Notices) {
+        self.notices = below;
         self.slots.iter().for_each(|record| self.notices.push(record.slot, &record.content));
     }
 
@@ -191,9 +195,10 @@ impl Log {
 
     /// The electorate by a log that keeps the slots up to this one, and has these behind it.
     pub fn electorate_with(&self, keep: Slot, slots: &[SlotRecord]) -> Electorate {
-        let mut electorate = self.notices.at(keep);
-        slots.iter().filter_map(|record| Notice::of(&record.content)).for_each(|it| follow(&mut electorate, &it));
-        electorate
+        let mut notices = self.notices.clone();
+        notices.truncate(keep);
+        slots.iter().for_each(|record| notices.push(record.slot, &record.content));
+        notices.now().clone()
     }
 
     /// Bytes of the slots that are not committed.

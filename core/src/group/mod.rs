@@ -417,7 +417,7 @@ impl Group {
 }
 
 /// What quorums are counted against, by all that a store of this cluster holds.
-pub fn electorate_of(cluster: ClusterId, opened: &Opened) -> Electorate {
+pub(crate) fn electorate_of(cluster: ClusterId, opened: &Opened) -> Electorate {
     let founding = Configuration::founding(MemberSet::EMPTY);
     opened_log(cluster, &founding, opened).0.electorate().clone()
 }

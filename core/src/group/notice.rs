@@ -125,7 +125,7 @@ impl Notices {
 }
 
 /// What becomes of an electorate by a notice.
-pub(super) fn follow(electorate: &mut Electorate, notice: &Notice) {
+fn follow(electorate: &mut Electorate, notice: &Notice) {
     match notice {
         // A change of another configuration than the present one changes nothing.
         Notice::Change(next) if next.number == electorate.sealed.number + 1 => electorate.proposed = Some(next.clone()),

@@ -10,8 +10,7 @@ use crate::time::{Span, Time};
 
 use super::Group;
 use super::catch_up::Purpose;
-use super::message::Heartbeat;
-use super::message::Message;
+use super::message::{Heartbeat, Message};
 
 /// For how long after a piece was asked for a snapshot is kept for whoever fetches it …
 const LENT: Span = Span::secs(1);
@@ -62,7 +61,7 @@ impl Snapshots {
         (self.taken, self.state)
     }
 
-    /// Another replica's has become the newest: it gave away what a quorum had.
+    /// Another replica's has become the newest. It gave it away, so it may be given on.
     pub(super) fn adopted(&mut self, snapshot: &Snapshot) {
         (self.taken, self.state) = (snapshot.slot, snapshot.state);
         self.agreed = snapshot.slot;

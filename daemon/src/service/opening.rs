@@ -15,7 +15,6 @@ use crate::orders::Order;
 use crate::peer_port::{Drawn, PeerPort};
 use crate::story::Story;
 use crate::stuck::Stuck;
-use ftq_core::group::electorate_of;
 use ftq_core::ids::BootId;
 use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Options, Replica};
@@ -68,8 +67,7 @@ impl Service {
         let (store, opened) = opened.map_err(|error| Ending::Unopened(config.data_dir.clone(), error))?;
         // Another one than the configured, once the operator has ordered to start anew.
         let cluster = store.identity().cluster().unwrap_or_else(|| config.cluster_id());
-        let is_seated = electorate_of(cluster, &opened).admits(config.me, opened.store);
-        let peers = PeerPort::open(clock.now(), config, cluster, is_seated, keys, &drawn)?;
+        let mut peers = PeerPort::open(clock.now(), config, cluster, keys, &drawn)?;
         limits::raise(peers.buffers().chain(clients.buffer()));
         let names = Names::ask(config, peers.from(), wake.clone())?;
         let is_alone = config.members.len() == 1 && config.join.is_empty() && !peers.knows_others();
@@ -86,8 +84,12 @@ impl Service {
             memory_bytes: means.memory_bytes,
             log_keep: 0,
         };
+        let store_id = opened.store;
         let replica =
             Replica::new(clock.now(), options, boot, seed, opened, Queues::of_build(Rules::NEWEST, Limits::default()));
+        if replica.group().log().electorate().admits(config.me, store_id) {
+            peers.seat();
+        }
         Ok(Service {
             me: config.me,
             clock,

@@ -61,8 +61,6 @@ pub struct Keeper {
     pub own: Option<SocketAddr>,
     /// Whether its socket is bound by IPv4.
     pub is_ipv4: bool,
-    /// Whether its store is one that the cluster knows: whoever else says to be this member is wrong.
-    pub is_seated: bool,
 }
 
 /// Where the others are.
@@ -122,9 +120,14 @@ impl Book {
 
     /// Another replica is to be found there, whose address is written so; what it means may follow.
     pub fn join(&mut self, now: Time, text: String, address: Option<SocketAddr>) {
-        self.is_settled = self.keeper.is_seated;
+        self.is_settled = false;
         self.silent_at = now + SILENT_AFTER;
         self.joins.push(Join { text, address, round: Round::new(now) });
+    }
+
+    /// The store here is one that the cluster knows: whoever else says to be this member is wrong.
+    pub fn seat(&mut self) {
+        self.is_settled = true;
     }
 
     /// The address that is written so in `join` means this from now on.
@@ -171,9 +174,7 @@ impl Book {
         let mut asked: Vec<SocketAddr> = Vec::new();
         for page in &mut self.pages {
             asked.extend(page.due(now, slowest));
-            if let Some(moved) = page.settle(now) {
-                self.met.push_back(moved);
-            }
+            self.met.extend(page.settle(now));
         }
         for Join { address, round, .. } in &mut self.joins {
             let Some(address) = address.filter(|_| round.is_due(now, slowest)) else { continue };
@@ -260,10 +261,9 @@ impl Book {
             self.pages.push(Page::learned(now, member, from));
         }
         let Some(page) = self.pages.iter_mut().find(|page| page.member == member) else { return };
-        match page.answered(now, boot, from) {
-            Some(Notice::Warning(warning)) => self.out.push_back(Notice::Warning(warning)),
-            met => self.met.extend(met),
-        }
+        let told = page.answered(now, boot, from);
+        let queue = if matches!(told, Some(Notice::Met { .. })) { &mut self.met } else { &mut self.out };
+        queue.extend(told);
     }
 
     /// Somebody may be this member at another address. Whoever it is has precedence: it is asked before anybody is met.

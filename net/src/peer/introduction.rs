@@ -40,9 +40,9 @@ pub(super) const NOTHING: AddressNonce = [0; NONCE_BYTES];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Introduction {
     /// To be sent back by who is there.
-    pub asks: [u8; NONCE_BYTES],
+    pub asks: AddressNonce,
     /// What was asked.
-    pub answers: [u8; NONCE_BYTES],
+    pub answers: AddressNonce,
     /// Where members are, at most [`TOLD_MAX`].
     pub told: Vec<(MemberId, SocketAddr)>,
 }

@@ -49,16 +49,7 @@ impl Directory {
 
     /// Writes a file so that after a power cut it is the old one or the new one.
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), OpenError> {
-        let path = self.path.join(name);
-        let staged = self.path.join(format!("{name}.new"));
-        let write = || {
-            let mut file = File::create(&staged)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&staged, &path)?;
-            sync(&self.path)
-        };
-        write().map_err(OpenError::io("write", &path))
+        replace(&self.path, name, bytes).map_err(OpenError::io("write", &self.path.join(name)))
     }
 
     /// Reads a small file; `None` if it is not there.
@@ -124,6 +115,16 @@ pub(super) fn settle(file: &File) -> io::Result<()> {
     file.sync_all()?;
     fadvise(file, 0, None, Advice::DontNeed)?;
     Ok(())
+}
+
+/// Writes a file in a directory so that after a power cut it is the old one or the new one.
+pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let staged = directory.join(format!("{name}.new"));
+    let mut file = File::create(&staged)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&staged, directory.join(name))?;
+    sync(directory)
 }
 
 /// Makes the names in a directory durable.

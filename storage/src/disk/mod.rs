@@ -31,7 +31,7 @@ mod verify;
 mod vitals;
 mod writer;
 
-pub use directory::ADDRESSES;
+pub use directory::{ADDRESSES, replace};
 pub use error::{OpenError, Part};
 pub use identity::Identity;
 pub use successor::{Predecessor, has_successor};

@@ -1,26 +1,29 @@
 //! A copy of an archive, to be looked at: sled repairs what it opens, and what is only looked at stays as it is.
 
+use super::Options;
+use super::archive::{Archive, Bounds};
+use super::directory::Directory;
 use super::error::OpenError;
+use super::identity::Identity;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where the copy is for the time being.
-pub(super) const NAME: &str = "verify.new";
+const NAME: &str = "verify.new";
 
 /// A copy of a directory, gone when this is dropped.
 pub(super) struct Scratch(PathBuf);
 
-impl Scratch {
-    pub(super) fn of(from: &Path, to: PathBuf) -> Result<Scratch, OpenError> {
-        let scratch = Scratch(to);
-        copy(from, &scratch.0).map_err(OpenError::io("copy the archive to", &scratch.0))?;
-        Ok(scratch)
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
+/// Opens a copy of the archive of a store. The copy is there as long as it is held.
+pub(super) fn open(directory: &Directory, identity: &Identity) -> Result<(Scratch, Archive), OpenError> {
+    directory.remove(NAME)?;
+    let scratch = Scratch(directory.at(NAME));
+    let from = directory.at(&identity.archive_name());
+    copy(&from, &scratch.0).map_err(OpenError::io("copy the archive to", &scratch.0))?;
+    let Options { log_keep_bytes, slack_bytes, .. } = Options::default();
+    let archive = Archive::open(&scratch.0, identity.salt, Bounds { log_keep_bytes, slack_bytes })?;
+    Ok((scratch, archive))
 }
 
 impl Drop for Scratch {

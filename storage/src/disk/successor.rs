@@ -12,14 +12,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::archive::{Archive, Bounds};
 use super::directory::{self, Directory};
 use super::error::{OpenError, Part};
 use super::identity::{self, Identity, State, archive_name};
 use super::journal::Journal;
 use super::opening;
 use super::register::Register;
-use super::scratch::{self, Scratch};
+use super::scratch;
 use super::space::Space;
 use super::{DiskStore, JOURNAL, Options};
 use crate::{Done, Store};
@@ -226,10 +225,7 @@ fn read(directory: &Directory, identity: &Identity) -> Result<Opened, OpenError>
     }
     let bytes = scratch::bytes(&archive).map_err(OpenError::io("look into", &archive))?;
     Space::new(directory.path(), 0, 0).require(bytes)?;
-    directory.remove(scratch::NAME)?;
-    let Options { log_keep_bytes, slack_bytes, .. } = Options::default();
-    let copy = Scratch::of(&archive, directory.at(scratch::NAME))?;
-    let archive = Archive::open(copy.path(), identity.salt, Bounds { log_keep_bytes, slack_bytes })?;
+    let (_copy, archive) = scratch::open(directory, identity)?;
     let contents = archive.contents()?;
     let read = Journal::examine(&journal, identity.journal_bytes, identity.store)?;
     let forgetful = identity.forgetful && read.shown.view.is_none();

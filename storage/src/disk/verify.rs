@@ -3,14 +3,12 @@
 //! Always: nothing of the store is changed. sled repairs what it opens, so a copy of it is opened, which
 //! needs as much room again for as long as it is looked at.
 
-use super::archive::{Archive, Bounds};
 use super::directory::Directory;
 use super::error::{OpenError, Part};
 use super::identity::{Identity, State};
 use super::journal::{Examined, Journal, Point};
 use super::register::Register;
-use super::scratch::{self, Scratch};
-use super::{JOURNAL, Options, successor};
+use super::{JOURNAL, scratch, successor};
 use ftq_core::ids::Slot;
 use ftq_core::store::SlotRecord;
 use std::fmt;
@@ -131,11 +129,7 @@ impl Findings {
             self.wrong(Part::Archive, "it is missing".to_owned());
             return Ok(None);
         }
-        directory.remove(scratch::NAME)?;
-        let Options { log_keep_bytes, slack_bytes, .. } = Options::default();
-        let bounds = Bounds { log_keep_bytes, slack_bytes };
-        let copy = Scratch::of(&path, directory.at(scratch::NAME))?;
-        let Some(archive) = self.noted(Archive::open(copy.path(), identity.salt, bounds))? else { return Ok(None) };
+        let Some((_copy, archive)) = self.noted(scratch::open(directory, identity))? else { return Ok(None) };
         let Some((snapshot, delivered, _)) = self.noted(archive.contents())? else { return Ok(None) };
         match snapshot {
             None => self.there(Part::Archive, "no snapshot".to_owned()),

@@ -89,8 +89,7 @@ pub(super) fn introduction(bytes: &[u8]) {
         said.encode(&mut encoded);
         assert_eq!(Introduction::decode(&encoded), Some(said));
     }
-    let keeper =
-        Keeper { cluster: CLUSTER, me: member(1), boot: BootId([1; 16]), own: None, is_ipv4: true, is_seated: false };
+    let keeper = Keeper { cluster: CLUSTER, me: member(1), boot: BootId([1; 16]), own: None, is_ipv4: true };
     let mut book = Book::new(keeper, &[1; 32]);
     let mut packet = opening_aside(CLUSTER, member(2), BootId([2; 16]), 1).to_vec();
     packet.extend_from_slice(bytes);

@@ -19,8 +19,7 @@ fn home(n: u8) -> SocketAddr {
 }
 
 fn book(n: u8, run: u8, own: Option<SocketAddr>) -> Book {
-    let keeper =
-        Keeper { cluster: CLUSTER, me: member(n), boot: BootId([run; 16]), own, is_ipv4: true, is_seated: false };
+    let keeper = Keeper { cluster: CLUSTER, me: member(n), boot: BootId([run; 16]), own, is_ipv4: true };
     Book::new(keeper, &[run; 32])
 }
 
@@ -288,8 +287,7 @@ fn nonsense_is_counted() {
 
 #[test]
 fn an_address_is_written_as_the_socket_needs_it() {
-    let keeper =
-        Keeper { cluster: CLUSTER, me: member(1), boot: BootId([1; 16]), own: None, is_ipv4: false, is_seated: false };
+    let keeper = Keeper { cluster: CLUSTER, me: member(1), boot: BootId([1; 16]), own: None, is_ipv4: false };
     let six = Book::new(keeper, &[1; 32]);
     assert_eq!(six.reachable(home(4)), Some(at("[::ffff:192.0.2.4]:7411")));
     let four = book(1, 1, None);
@@ -317,16 +315,9 @@ fn who_has_a_seat_gives_way_to_nobody() {
     let elsewhere = at("192.0.2.44:7411");
     world.join(4, 44, elsewhere);
     world.run(5);
-    let keeper = Keeper {
-        cluster: CLUSTER,
-        me: member(4),
-        boot: BootId([4; 16]),
-        own: Some(home(4)),
-        is_ipv4: true,
-        is_seated: true,
-    };
-    let mut seated = Book::new(keeper, &[4; 32]);
+    let mut seated = book(4, 4, Some(home(4)));
     seated.join(world.now, home(1).to_string(), Some(home(1)));
+    seated.seat();
     world.books.insert(home(4), seated);
     world.run(10);
     let said: Vec<&Notice> = world.said.iter().filter(|(place, _)| *place == home(4)).map(|(_, said)| said).collect();
