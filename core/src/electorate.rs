@@ -25,6 +25,12 @@ impl Electorate {
         Electorate { sealed, proposed: None }
     }
 
+    /// Whether it follows `other`, if both are what committed slots say.
+    pub fn is_later_than(&self, other: &Electorate) -> bool {
+        let place = |electorate: &Electorate| (electorate.sealed.number, electorate.proposed.is_some());
+        place(self) > place(other)
+    }
+
     /// Everyone in either configuration.
     pub fn set(&self) -> MemberSet {
         self.each().fold(MemberSet::EMPTY, |set, configuration| set.union(configuration.set()))

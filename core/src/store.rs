@@ -1,8 +1,8 @@
 //! What the core asks of a store, and what the store tells back: plain data, no I/O.
 //!
 //! A store works in two lanes that never wait for each other:
-//! - the **journal** lane ([`Job::Append`], [`Job::Promise`], [`Job::Install`], [`Job::CatchUp`],
-//!   [`Job::Adopt`]) is durable in the order of its job numbers: when one job is durable, so is every
+//! - the **journal** lane ([`Job::Append`], [`Job::Promise`], [`Job::Install`], [`Job::Electorate`],
+//!   [`Job::CatchUp`], [`Job::Adopt`]) is durable in the order of its job numbers: when one job is durable, so is every
 //!   journal job before it. A power cut keeps a prefix of them, at most the last one in part, and a
 //!   part only of an `Append` or a `CatchUp`: its first slots.
 //! - the **archive** lane ([`Job::Deliver`], [`Job::Snapshot`], [`Job::Cut`], [`Job::Heard`]) follows in the background.
@@ -10,6 +10,7 @@
 //! Reports may arrive late and in any order, so each says which job it is about and repeats the
 //! generation that the job carried (RULES S8).
 
+use crate::electorate::Electorate;
 use crate::ids::{Ballot, BootId, Configuration, Digest, MemberId, Slot, StoreId, View};
 use crate::time::SlotClock;
 use alloc::vec::Vec;
@@ -141,6 +142,12 @@ pub enum Job {
         /// The slots above it, rising by one.
         slots: Vec<SlotRecord>,
     },
+    /// What quorums are counted against, by slots that are committed: it is durable before the archive has them, which
+    /// may be lost with them. One that is known already, or a later one, stays.
+    Electorate {
+        /// As of the last of these slots.
+        electorate: Electorate,
+    },
     /// Committed slots, learned from another replica. They are delivered too. What the present log
     /// has at or above the first slot that differs is cut. Neither log view nor promise change.
     CatchUp {
@@ -187,7 +194,7 @@ pub enum Report {
     Durable {
         /// The job.
         job: JobId,
-        /// The generation that it carried; for a promise, the one of the journal job before it.
+        /// The generation that it carried; for a promise or an electorate, the one of the journal job before it.
         generation: Generation,
         /// The end of the log when it was done.
         end: Slot,
@@ -254,6 +261,8 @@ pub struct Opened {
     pub view: View,
     /// The cluster as of that view; `None` in a store that no view has touched.
     pub configuration: Option<Configuration>,
+    /// What quorums are counted against, by committed slots that the archive may have lost.
+    pub electorate: Option<Electorate>,
     /// The newest snapshot.
     pub snapshot: Option<Snapshot>,
     /// Slots known to be committed, from the snapshot (or the first slot) on.

@@ -76,7 +76,7 @@ pub struct Memory {
     chance: Chance,
     now: Time,
     last: JobId,
-    last_replacing: JobId,
+    last_awaited: JobId,
     journal: VecDeque<Journaled>,
     journal_sync: Option<Sync>,
     journal_done: JobId,
@@ -101,12 +101,12 @@ impl Store for Memory {
         }
         match &job {
             Job::Append { .. } | Job::Promise { .. } => self.journal.push_back(Journaled { id, job }),
-            Job::Install { .. } | Job::CatchUp { .. } | Job::Adopt { .. } => {
-                self.last_replacing = id;
+            Job::Install { .. } | Job::Electorate { .. } | Job::CatchUp { .. } | Job::Adopt { .. } => {
+                self.last_awaited = id;
                 self.journal.push_back(Journaled { id, job });
             }
             Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
-                self.archive.push_back(Archived { after: self.last_replacing, job });
+                self.archive.push_back(Archived { after: self.last_awaited, job });
             }
         }
         self.start();
@@ -139,7 +139,7 @@ impl Memory {
             chance,
             now,
             last: JobId(0),
-            last_replacing: JobId(0),
+            last_awaited: JobId(0),
             journal: VecDeque::new(),
             journal_sync: None,
             journal_done: JobId(0),
@@ -211,7 +211,9 @@ impl Memory {
 
     /// How many jobs at the front of the journal's queue there is room for.
     fn journal_ready(&mut self) -> usize {
-        let is_solemn = |journaled: &Journaled| matches!(journaled.job, Job::Promise { .. } | Job::Install { .. });
+        let is_solemn = |journaled: &Journaled| {
+            matches!(journaled.job, Job::Promise { .. } | Job::Install { .. } | Job::Electorate { .. })
+        };
         let through = self.journal.iter().rposition(is_solemn).map_or(0, |last| last + 1);
         let mut accepted = self.disk.accepted();
         let has_room = |journaled: &&Journaled| {
@@ -248,7 +250,7 @@ impl Memory {
             | Job::Install { generation, .. }
             | Job::CatchUp { generation, .. }
             | Job::Adopt { generation, .. } => self.generation = *generation,
-            Job::Promise { .. } => {}
+            Job::Promise { .. } | Job::Electorate { .. } => {}
             Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
                 unreachable!("not a job of the journal")
             }
@@ -274,6 +276,7 @@ impl Memory {
                 Job::Append { .. }
                 | Job::Promise { .. }
                 | Job::Install { .. }
+                | Job::Electorate { .. }
                 | Job::CatchUp { .. }
                 | Job::Adopt { .. } => unreachable!("not a job of the archive"),
             };
@@ -301,6 +304,7 @@ impl Memory {
             Job::Append { .. }
             | Job::Promise { .. }
             | Job::Install { .. }
+            | Job::Electorate { .. }
             | Job::CatchUp { .. }
             | Job::Adopt { .. } => unreachable!("not a job of the archive"),
         };

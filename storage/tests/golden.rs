@@ -6,6 +6,7 @@
 mod common;
 
 use common::*;
+use ftq_core::electorate::Electorate;
 use ftq_core::ids::{BootId, ClusterId, Digest, Slot, StoreId};
 use ftq_core::store::{Condition, Heard, Job, Mark};
 use ftq_storage::disk::{FORMAT, Options};
@@ -32,6 +33,11 @@ fn heard(format: u32) -> Vec<Heard> {
     if format == 1 { Vec::new() } else { vec![Heard { store: StoreId([9; 16]), boot: BootId([7; 16]), mark }] }
 }
 
+/// What slots had said of the cluster; the formats before 3 did not write it down.
+fn told(format: u32) -> Option<Electorate> {
+    (format >= 3).then(|| electorate(7))
+}
+
 #[test]
 fn the_stores_of_all_formats_open() {
     for format in 1..=FORMAT {
@@ -41,6 +47,7 @@ fn the_stores_of_all_formats_open() {
         let log = slots(0, Digest(0), 20, 1, 40);
         assert_eq!((opened.condition, opened.heard), (Condition::Whole, heard(format)), "format {format}");
         assert_eq!(opened.promise, ballot(9), "format {format}");
+        assert_eq!(opened.electorate, told(format), "format {format}");
         assert_eq!((opened.view, opened.configuration), (view(5), Some(configuration(0b111))), "format {format}");
         let same = [6; 300];
         assert_eq!(opened.snapshot, Some(snapshot(&log[7], &[b"golden", &same])), "format {format}");
@@ -60,6 +67,7 @@ fn write_the_store_of_this_format() {
     let log = slots(0, Digest(0), 20, 1, 40);
     bench.submit(append(log.clone()));
     bench.submit(Job::Heard { marks: heard(FORMAT) });
+    bench.submit(Job::Electorate { electorate: electorate(7) });
     bench.delivered(14);
     bench.snapshotted(snapshot(&log[7], &[b"golden", &[6; 300]]));
     bench.submit(Job::Cut { below: Slot(5) });

@@ -166,6 +166,21 @@ fn a_small_journal_goes_around_many_times() {
     }
 }
 
+/// What is delivered waits for an electorate, which waits behind slots that wait for room that delivering makes.
+#[test]
+fn an_electorate_is_not_kept_waiting_for_what_waits_for_it() {
+    let directory = tempdir().unwrap();
+    let (mut bench, _) = Bench::open(directory.path());
+    let log = slots(0, Digest(0), 46, 1, 1_000);
+    bench.submit(append(log[..28].to_vec()));
+    bench.submit(append(log[28..46].to_vec()));
+    bench.submit(Job::Electorate { electorate: electorate(3) });
+    bench.delivered(46);
+    drop(bench);
+    let (_bench, opened) = Bench::open(directory.path());
+    assert_eq!((opened.delivered.len(), opened.electorate), (46, Some(electorate(3))));
+}
+
 /// A minority commits nothing for a day, and still promises and installs.
 #[test]
 fn promises_and_installs_always_have_room() {

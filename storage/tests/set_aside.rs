@@ -17,6 +17,7 @@ fn prepared() -> (TempDir, Vec<SlotRecord>) {
     let log = slots(0, Digest(0), 30, 1, 300);
     bench.durable(install(1, 0, Vec::new()));
     bench.durable(append(log[..20].to_vec()));
+    bench.submit(Job::Electorate { electorate: electorate(5) });
     bench.delivered(20);
     bench.snapshotted(snapshot(&log[5], &[b"one"]));
     bench.durable(append(log[20..].to_vec()));
@@ -48,6 +49,7 @@ fn without_its_archive_it_is_hollow_until_it_is_rebuilt_from_below() {
     assert_eq!(opened.condition, hollow(&log));
     assert_eq!((opened.promise, opened.view.ballot, &opened.tail[..]), (ballot(3), ballot(1), &log[20..]));
     assert_eq!((opened.snapshot, opened.delivered), (None, Vec::new()));
+    assert_eq!(opened.electorate, Some(electorate(5)), "what was said in the lost part");
     assert_eq!(aside(directory.path()).len(), 1);
 
     // A snapshot of another member, then its log: what was accepted stays throughout.

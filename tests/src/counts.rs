@@ -104,6 +104,8 @@ counts! {
     OlderStore = "older stores",
     /// Stores that had lost what was applied.
     HollowStore = "stores without their archive",
+    /// Of those, the ones that had lost a change of the cluster with it which no install had told.
+    LostChange = "stores without their archive, and a change with it",
     /// Stores that had lost what they had promised.
     ForgetfulStore = "stores without their journal",
     /// Mishaps that hit nothing that is needed.

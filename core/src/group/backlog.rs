@@ -19,7 +19,7 @@ impl Backlog {
                 slots.iter().map(|record| size_of::<SlotRecord>() + record.content.len()).sum()
             }
             Job::Adopt { snapshot, .. } => snapshot.pieces.iter().map(bytes::Bytes::len).sum(),
-            Job::Promise { .. } => 0,
+            Job::Promise { .. } | Job::Electorate { .. } => 0,
             // Nothing waits for these.
             Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => return,
         };

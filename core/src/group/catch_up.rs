@@ -5,6 +5,7 @@
 //! rises by it (RULES S4). The pieces of a snapshot are the same bytes on every replica, so a download
 //! goes on with another one where the first left off.
 
+use crate::electorate::Electorate;
 use crate::ids::{Ballot, MemberId, MemberSet, Slot};
 use crate::replica::{Event, FetchId};
 use crate::store::{Fetch, Fetched, Job, SlotRecord, Snapshot};
@@ -189,6 +190,7 @@ impl Group {
         self.log.commit(last);
         self.stated = self.stated.max(last);
         self.durable = self.durable.min(self.log.end());
+        self.write_electorate(now, self.log.electorate_at(last));
         let generation = self.generation;
         self.event(Event::CaughtUp { slots: news.len() as u64, upto: last });
         self.persist(now, Job::CatchUp { generation, slots: news });
@@ -294,6 +296,7 @@ impl Group {
             }
         }
         self.event(Event::Restored { slot: snapshot.slot, digest: snapshot.digest, state: snapshot.state });
+        self.write_electorate(now, Electorate::of(snapshot.configuration.clone()));
         let (generation, slot) = (self.generation, snapshot.slot);
         let job = self.persist(now, Job::Adopt { generation, snapshot });
         self.snapshots.adopting(job, slot);

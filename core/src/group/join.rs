@@ -282,6 +282,7 @@ impl Group {
         let mut install_keep = keep;
         if let Some(last) = caught_up.last() {
             install_keep = last.slot;
+            self.write_electorate(now, self.log.electorate_with(keep, &caught_up));
             self.persist(now, Job::CatchUp { generation, slots: caught_up });
         }
         self.generation = Generation(self.generation.0 + 1);
@@ -313,10 +314,11 @@ impl Group {
             self.log.push(record);
         }
         self.log.commit(install.committed.min(self.log.end()));
+        self.deliver_to_store(now);
         self.stated = self.stated.max(self.log.committed());
         if *self.log.electorate() != install.electorate {
             // It is the first one, which no slot of this log says so far.
-            self.log.configure(install.electorate.sealed.clone());
+            self.log.configure(Electorate::of(install.electorate.sealed.clone()));
         }
         self.electorate = install.electorate;
         self.durable = install.end;

@@ -42,7 +42,7 @@ impl Log {
             bytes: 0,
             committed: Slot(0),
             delivered: Slot(0),
-            notices: Notices::new(configuration),
+            notices: Notices::new(Electorate::of(configuration)),
         }
     }
 
@@ -57,7 +57,7 @@ impl Log {
         self.base_clock = snapshot.clock;
         self.committed = snapshot.slot;
         self.delivered = snapshot.slot;
-        self.configure(snapshot.configuration.clone());
+        self.configure(Electorate::of(snapshot.configuration.clone()));
     }
 
     /// What lies below the base is here again: it says with which clock that ends, and what the configuration is there.
@@ -66,9 +66,9 @@ impl Log {
         self.go_by(below.notices.clone());
     }
 
-    /// The slots that are held do not say what the configuration is: it is this one.
-    pub fn configure(&mut self, configuration: Configuration) {
-        self.go_by(Notices::new(configuration));
+    /// The slots that are held do not say what the electorate is: it is this one.
+    pub fn configure(&mut self, electorate: Electorate) {
+        self.go_by(Notices::new(electorate));
     }
 
     /// What lies below the slots that are held says this.
@@ -191,6 +191,11 @@ impl Log {
     /// The electorate by the slots up to this one, which is not below the last one delivered.
     pub fn electorate_at(&self, slot: Slot) -> Electorate {
         self.notices.at(slot)
+    }
+
+    /// The electorate by the slots up to this one, if it is a later one than `known`, and the first slot that says so.
+    pub fn electorate_later_than(&self, known: &Electorate, slot: Slot) -> Option<(Slot, Electorate)> {
+        self.notices.later_at(slot, known)
     }
 
     /// The electorate by a log that keeps the slots up to this one, and has these behind it.

@@ -138,6 +138,8 @@ pub struct Group {
     asks_whole_at: Time,
 
     to_append: Vec<SlotRecord>,
+    /// What the store has written down of the electorate, or was given to write down.
+    written: Electorate,
     durable: Slot,
     generation: Generation,
     last_job: JobId,
@@ -215,6 +217,7 @@ impl Group {
             hastened: (Slot(0), MemberSet::EMPTY),
             asks_whole_at: now,
             to_append: Vec::new(),
+            written: opened.electorate.unwrap_or_default(),
             durable: log.end(),
             generation: Generation(0),
             last_job: JobId(0),
@@ -254,6 +257,10 @@ impl Group {
             options,
         };
         group.refresh_peers(now);
+        if group.is_whole() {
+            // A journal of an older format, or one that took the place of a lost one, does not say it yet.
+            group.write_electorate(now, group.log.electorate_at(stated));
+        }
         group
     }
 
@@ -436,18 +443,20 @@ fn opened_log(cluster: ClusterId, founding: &Configuration, opened: &Opened) -> 
     log.commit(log.end());
     let mut hollow = None;
     if let Condition::Hollow { base, digest } = opened.condition {
-        // What is delivered is only what was rebuilt so far.
+        // What is delivered is only what was rebuilt so far. What was sealed in the rest the journal has to say (RULES S6).
         hollow = Some(Hollow::new(log, base, digest));
-        let configuration = opened.configuration.as_ref().unwrap_or(founding).clone();
+        let installed = Electorate::of(opened.configuration.as_ref().unwrap_or(founding).clone());
+        let told = opened.electorate.as_ref().filter(|told| told.is_later_than(&installed));
         log = Log::new(cluster, founding.clone());
-        log.rebase(&Snapshot { slot: base, digest, configuration, ..Snapshot::default() });
+        log.rebase(&Snapshot { slot: base, digest, ..Snapshot::default() });
+        log.configure(told.cloned().unwrap_or(installed));
     }
     for record in &opened.tail {
         log.push(record.clone());
     }
     // The first configuration is known from its install before a slot says so.
     if let Some(known) = opened.configuration.as_ref().filter(|c| c.number > log.electorate().sealed.number) {
-        log.configure(known.clone());
+        log.configure(Electorate::of(known.clone()));
     }
     (log, hollow)
 }

@@ -72,9 +72,8 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// A log that begins with this configuration.
-    pub fn new(base: Configuration) -> Notices {
-        let base = Electorate::of(base);
+    /// A log that begins with this electorate.
+    pub fn new(base: Electorate) -> Notices {
         Notices { now: base.clone(), base, later: VecDeque::new() }
     }
 
@@ -107,6 +106,18 @@ impl Notices {
         let mut electorate = self.base.clone();
         self.later.iter().take_while(|(at, _)| *at <= slot).for_each(|(_, notice)| follow(&mut electorate, notice));
         electorate
+    }
+
+    /// The electorate by the slots up to this one, if it is a later one than `known`, and the first slot that has a part in
+    /// it, as far as that can be told.
+    pub fn later_at(&self, slot: Slot, known: &Electorate) -> Option<(Slot, Electorate)> {
+        // This is asked with every slot, and nearly always there is nothing.
+        let first = self.later.front().map(|(at, _)| *at).filter(|at| *at <= slot);
+        if first.is_none() && !self.base.is_later_than(known) {
+            return None;
+        }
+        let electorate = self.at(slot);
+        electorate.is_later_than(known).then(|| (first.unwrap_or_default(), electorate))
     }
 
     /// All configurations that are known to have been proven.
@@ -161,7 +172,7 @@ mod tests {
     /// A change counts until it is cut off or sealed, and nothing of what was cut is left.
     #[test]
     fn a_change_is_followed_and_forgotten_with_its_slot() {
-        let mut notices = Notices::new(configuration(1));
+        let mut notices = Notices::new(Electorate::of(configuration(1)));
         let joint = Electorate { sealed: configuration(1), proposed: Some(configuration(2)) };
         notices.push(Slot(5), &Notice::Change(configuration(2)).content());
         assert_eq!(*notices.now(), joint);
@@ -177,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_settled_stays() {
-        let mut notices = Notices::new(configuration(1));
+        let mut notices = Notices::new(Electorate::of(configuration(1)));
         notices.push(Slot(5), &Notice::Change(configuration(2)).content());
         notices.push(Slot(6), &Notice::Seal(configuration(2)).content());
         assert_eq!(notices.at(Slot(4)), Electorate::of(configuration(1)));

@@ -1,5 +1,6 @@
 //! Slots of the present view: sequenced, completed, durable, committed, delivered.
 
+use crate::electorate::Electorate;
 use crate::ids::{Ballot, MemberId, MemberSet, Slot};
 use crate::invariants;
 use crate::replica::Event;
@@ -117,8 +118,24 @@ impl Group {
     pub(super) fn deliver_to_store(&mut self, now: Time) {
         let upto = self.log.committed();
         if upto > self.deliver_asked {
+            if let Some((first, electorate)) = self.log.electorate_later_than(&self.written, upto) {
+                // What lies below does not wait for that: it makes room for what comes before it.
+                if first.previous() > self.deliver_asked {
+                    self.persist(now, Job::Deliver { upto: first.previous() });
+                }
+                self.write_electorate(now, electorate);
+            }
             self.deliver_asked = upto;
             self.persist(now, Job::Deliver { upto });
+        }
+    }
+
+    /// Committed slots say that this is the electorate. It is written down before they leave the journal, since a member
+    /// that loses its archive would go by a former one until it is rebuilt (RULES S6).
+    pub(super) fn write_electorate(&mut self, now: Time, electorate: Electorate) {
+        if electorate.is_later_than(&self.written) {
+            self.written = electorate.clone();
+            self.persist(now, Job::Electorate { electorate });
         }
     }
 

@@ -174,7 +174,7 @@ impl World {
                                 node.log.extend(slots);
                                 (generation, node.log.last().map(|r| r.slot).unwrap_or_default())
                             }
-                            Job::Promise { .. } => (Generation(0), node.end),
+                            Job::Promise { .. } | Job::Electorate { .. } => (Generation(0), node.end),
                             Job::CatchUp { generation, slots } => {
                                 let first = slots[0].slot;
                                 node.log.retain(|r| r.slot < first);

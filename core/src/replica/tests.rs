@@ -142,7 +142,7 @@ impl Paper {
                 Job::Install { generation, keep, slots, .. } => {
                     (self.generation, self.end) = (generation, slots.last().map_or(keep, |record| record.slot));
                 }
-                Job::Promise { .. } => {}
+                Job::Promise { .. } | Job::Electorate { .. } => {}
                 Job::Deliver { upto } => {
                     reports.push(Report::Delivered { upto });
                     continue;
@@ -226,6 +226,7 @@ fn bytes_of(job: &Job) -> usize {
             slots.iter().map(|record| record.content.len()).sum()
         }
         Job::Promise { .. }
+        | Job::Electorate { .. }
         | Job::Adopt { .. }
         | Job::Heard { .. }
         | Job::Deliver { .. }

@@ -57,7 +57,7 @@ use vitals::Vitals;
 use writer::Writer;
 
 /// The version of the formats of this store.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 const JOURNAL: &str = "journal";
 

@@ -85,7 +85,7 @@ pub(super) fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<Stri
 
 /// What a replica finds in a store whose parts hold this.
 pub(super) fn opened(store: StoreId, held: Held, contents: Contents, condition: Condition) -> Opened {
-    let Held { promise, view, configuration, tail, shown } = held;
+    let Held { promise, view, configuration, electorate, tail, shown } = held;
     let (snapshot, delivered, heard) = contents;
     Opened {
         store,
@@ -93,6 +93,7 @@ pub(super) fn opened(store: StoreId, held: Held, contents: Contents, condition: 
         view,
         // If the journal that knew it is lost: the cluster was at least this far.
         configuration: configuration.or_else(|| snapshot.as_ref().map(|snapshot| snapshot.configuration.clone())),
+        electorate,
         snapshot,
         delivered,
         tail,

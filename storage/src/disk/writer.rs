@@ -5,7 +5,7 @@
 //!      └──▶ later ──when the journal is there──▶ archivist
 //! ```
 //!
-//! Always: jobs become durable in the order in which they came; a promise or an install is reported
+//! Always: jobs become durable in the order in which they came; a promise, an electorate or an install is reported
 //! only after a mark that tells of it was synced; the archivist gets only what the journal holds.
 
 mod room;
@@ -60,9 +60,10 @@ pub(super) struct Writer {
     vitals: Vitals,
     /// Jobs of the journal, in order.
     jobs: VecDeque<(JobId, Job)>,
-    /// Jobs of the archive, each with the last job before it that could replace slots.
+    /// Jobs of the archive, each with the last job before it that they wait for: one that could replace slots, or says
+    /// what the electorate is by what they deliver.
     later: VecDeque<(JobId, Job)>,
-    last_replacing: JobId,
+    last_awaited: JobId,
     /// The last job that is durable, and the generation there.
     done: JobId,
     generation: Generation,
@@ -102,7 +103,7 @@ impl Writer {
             vitals,
             jobs: VecDeque::new(),
             later: VecDeque::new(),
-            last_replacing: JobId(0),
+            last_awaited: JobId(0),
             done: JobId(0),
             generation: Generation(0),
             handed: archived,
@@ -143,12 +144,12 @@ impl Writer {
         match order {
             Order::Job(id, job) => match &job {
                 Job::Append { .. } | Job::Promise { .. } => self.jobs.push_back((id, job)),
-                Job::Install { .. } | Job::CatchUp { .. } | Job::Adopt { .. } => {
-                    self.last_replacing = id;
+                Job::Install { .. } | Job::Electorate { .. } | Job::CatchUp { .. } | Job::Adopt { .. } => {
+                    self.last_awaited = id;
                     self.jobs.push_back((id, job));
                 }
                 Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
-                    self.later.push_back((self.last_replacing, job));
+                    self.later.push_back((self.last_awaited, job));
                 }
             },
             Order::Archived(to) => self.journal.archived(to),
@@ -194,6 +195,10 @@ impl Writer {
             }
             Job::Promise { ballot } => {
                 let record = Record::Promise(*ballot);
+                self.write_solemn(id, None, record)
+            }
+            Job::Electorate { electorate } => {
+                let record = Record::Electorate(electorate.clone());
                 self.write_solemn(id, None, record)
             }
             Job::Install { generation, view, configuration, keep, slots } => {
@@ -347,6 +352,7 @@ impl Writer {
                 Job::Append { .. }
                 | Job::Promise { .. }
                 | Job::Install { .. }
+                | Job::Electorate { .. }
                 | Job::CatchUp { .. }
                 | Job::Adopt { .. } => unreachable!("not a job of the archive"),
             };
@@ -379,6 +385,7 @@ impl Writer {
             Job::Append { .. }
             | Job::Promise { .. }
             | Job::Install { .. }
+            | Job::Electorate { .. }
             | Job::CatchUp { .. }
             | Job::Adopt { .. } => unreachable!("not a job of the archive"),
         }

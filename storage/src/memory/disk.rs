@@ -76,6 +76,10 @@ impl Disk {
                 self.journal.record(true);
                 self.counts.promises += 1;
             }
+            Job::Electorate { electorate } => {
+                self.journal.electorate = Some(electorate);
+                self.journal.record(true);
+            }
             Job::Install { generation: _, view, configuration, keep, slots } => {
                 self.install(view, configuration, keep, slots);
                 self.journal.record(true);
@@ -206,6 +210,7 @@ impl Disk {
             promise: self.journal.promise,
             view: self.journal.view.clone(),
             configuration: known.or_else(|| snapshot.as_ref().map(|snapshot| snapshot.configuration.clone())),
+            electorate: self.journal.electorate.clone(),
             delivered: self.archive.above(self.snapshot_slot()).cloned().collect(),
             tail: self.journal.above(self.archive.end.slot).cloned().collect(),
             snapshot,

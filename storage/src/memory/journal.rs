@@ -4,6 +4,7 @@
 //! last record was written, as the mark of a real journal says: so an archive that is lost is missed only
 //! up to there.
 
+use ftq_core::electorate::Electorate;
 use ftq_core::ids::{Ballot, Configuration, Digest, Slot, View};
 use ftq_core::store::{Mark, SlotRecord};
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ pub(super) struct Journal {
     pub(super) promise: Ballot,
     pub(super) view: View,
     pub(super) configuration: Option<Configuration>,
+    pub(super) electorate: Option<Electorate>,
     pub(super) base: Point,
     tail: VecDeque<SlotRecord>,
     /// What the last group has added and no mark tells of: were it to rot, nobody could tell it from a torn tail.
@@ -45,7 +47,7 @@ impl Journal {
         self.advance(archived);
     }
 
-    /// One more record. A promise, an install and an adopted snapshot are solemn: before they are reported,
+    /// One more record. A promise, an electorate, an install and an adopted snapshot are solemn: before they are reported,
     /// a mark that tells of their whole group is synced.
     pub(super) fn record(&mut self, is_solemn: bool) {
         self.ordinal += 1;

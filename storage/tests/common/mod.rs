@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test file uses a part of it")]
 
 use bytes::Bytes;
+use ftq_core::electorate::Electorate;
 use ftq_core::ids::{Ballot, Configuration, Digest, MemberId, MemberSet, Slot, StoreId, View};
 use ftq_core::replica::FetchId;
 use ftq_core::store::{Fetch, Fetched, Generation, Job, JobId, Opened, Position, Report, SlotRecord, Snapshot};
@@ -151,6 +152,12 @@ pub fn view(number: u64) -> View {
 
 pub fn configuration(members: u64) -> Configuration {
     Configuration::founding(MemberSet::from_bits(members << 1))
+}
+
+/// What it is when so many views have been: a change is under way at every other time.
+pub fn electorate(number: u64) -> Electorate {
+    let of = |number| Configuration { number, ..configuration(0b111) };
+    Electorate { sealed: of(number / 2), proposed: (number % 2 == 1).then(|| of(number / 2 + 1)) }
 }
 
 pub fn install(number: u64, keep: u64, slots: Vec<SlotRecord>) -> Job {

@@ -260,7 +260,7 @@ impl Cluster {
                 node.end = slots.last().map_or(keep, |r| r.slot);
                 generation
             }
-            Job::Promise { .. } => Generation(0),
+            Job::Promise { .. } | Job::Electorate { .. } => Generation(0),
             Job::Deliver { upto } => {
                 return self.due(self.pace.sync, Due::Report { at, report: Report::Delivered { upto } });
             }

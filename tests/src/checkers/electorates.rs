@@ -5,6 +5,7 @@
 //! quorum by it. A change is the last slot of its view, and the slot behind it is its seal (RULES S5).
 
 use super::{Checked, Invariant, require};
+use ftq_core::electorate::Electorate;
 use ftq_core::group::notice::Notice;
 use ftq_core::ids::{Ballot, Configuration, Digest, MemberId, MemberSet, Slot, StoreId, View};
 use ftq_core::store::SlotRecord;
@@ -84,6 +85,24 @@ impl Electorates {
         })?;
         require(self.is_quorum(view, &members), Invariant::Electorate, || {
             format!("the members of view {view:?}, {members:?}, are no quorum by {counts:?}")
+        })
+    }
+
+    /// A member has lost its log up to `base`, and goes by this electorate there (RULES S6).
+    pub(crate) fn lost(&self, member: MemberId, base: (Slot, Digest), goes_by: &Electorate) -> Checked {
+        let proven = self.proven.get(&base).copied().unwrap_or(0);
+        let under_way = match self.notices.get(&base) {
+            Some(Notice::Change(next)) => Some(next),
+            Some(Notice::Seal(_)) | None => None,
+        };
+        let number = goes_by.sealed.number;
+        let knows = number > proven || (number == proven && under_way.is_none_or(|next| goes_by.successor() == next));
+        require(knows, Invariant::Electorate, || {
+            format!(
+                "member {member} has lost its log up to slot {}, which has proven configuration {proven} \
+                 and has {under_way:?} under way, and goes by {goes_by:?}",
+                base.0
+            )
         })
     }
 

@@ -208,9 +208,12 @@ impl Sequencing {
                 (held.handed, held.handed_digest) = (Some(snapshot.slot), Some(snapshot.digest));
                 Ok(())
             }
-            Job::Promise { .. } | Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
-                Ok(())
-            }
+            Job::Promise { .. }
+            | Job::Electorate { .. }
+            | Job::Deliver { .. }
+            | Job::Snapshot { .. }
+            | Job::Cut { .. }
+            | Job::Heard { .. } => Ok(()),
         }
     }
 

@@ -80,6 +80,7 @@ impl Member {
             Job::Append { .. }
             | Job::Promise { .. }
             | Job::Install { .. }
+            | Job::Electorate { .. }
             | Job::CatchUp { .. }
             | Job::Adopt { .. } => false,
         })
@@ -97,6 +98,10 @@ impl Member {
             }
             Job::Promise { ballot } => {
                 self.disk.promise = ballot;
+                Done::Other
+            }
+            Job::Electorate { electorate } => {
+                self.disk.electorate = Some(electorate);
                 Done::Other
             }
             Job::Install { generation, view, configuration, keep, slots } => {

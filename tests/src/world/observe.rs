@@ -7,10 +7,11 @@ use crate::checkers::{Checked, Invariant, Violation, require};
 use crate::counts::Count;
 use crate::node::Node;
 use crate::trace::Who;
+use ftq_core::electorate::Electorate;
 use ftq_core::ids::BootId;
 use ftq_core::replica::Event;
 use ftq_core::session::message::{Refusal, ServerMessage};
-use ftq_core::store::{Job, Opened, SlotRecord};
+use ftq_core::store::{Condition, Job, Opened, SlotRecord};
 
 impl World {
     /// Notes the first violation.
@@ -169,6 +170,7 @@ impl World {
                 Job::Install { keep, .. } => log.and_then(|log| log.digest_at(*keep)),
                 Job::Append { .. }
                 | Job::Promise { .. }
+                | Job::Electorate { .. }
                 | Job::CatchUp { .. }
                 | Job::Adopt { .. }
                 | Job::Heard { .. }
@@ -189,6 +191,7 @@ impl World {
                 Job::Append { .. }
                 | Job::Promise { .. }
                 | Job::Install { .. }
+                | Job::Electorate { .. }
                 | Job::CatchUp { .. }
                 | Job::Heard { .. }
                 | Job::Deliver { .. } => {}
@@ -250,6 +253,19 @@ impl World {
         );
         self.checks.sequencing.started(member, boot, opened);
         let promised = self.checks.promised[node];
+        if let Condition::Hollow { base, digest } = opened.condition {
+            let installed = opened.configuration.as_ref().map_or(0, |configuration| configuration.number);
+            let is_told = |told: &Electorate| told.sealed.number > installed || told.proposed.is_some();
+            if opened.electorate.as_ref().is_some_and(is_told) {
+                self.counts.one(Count::LostChange);
+            }
+            // One that has lost its journal as well is another store, which no electorate has, and nobody goes by it.
+            if let (Some(running), false) = (&self.nodes[node].running, opened.view.ballot.is_none()) {
+                let goes_by = running.replica.group().log().electorate_at(base);
+                let checked = self.checks.durability.electorates().lost(member, (base, digest), &goes_by);
+                self.check(checked);
+            }
+        }
         self.check(require(opened.promise >= promised, Invariant::PromiseKept, || {
             format!("member {member} had promised {promised:?}, after a restart its disk says {:?}", opened.promise)
         }));
@@ -266,6 +282,10 @@ impl World {
         match job {
             Job::Append { generation: _, slots } => self.say(who, "→ append", format_args!("{:?}", span(slots))),
             Job::Promise { ballot } => self.say(who, "→ promise", format_args!("{ballot:?}")),
+            Job::Electorate { electorate } => {
+                let (sealed, proposed) = (electorate.sealed.number, electorate.proposed.is_some());
+                self.say(who, "→ electorate", format_args!("{sealed}, a change under way: {proposed}"));
+            }
             Job::Install { generation: _, view, configuration: _, keep, slots } => {
                 self.say(
                     who,

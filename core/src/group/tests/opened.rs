@@ -39,10 +39,9 @@ fn a_hollow_store_goes_on_where_its_rebuilding_was() {
     assert!(!group.is_whole());
 }
 
-/// The cluster was changed in what a replica has lost: once that is here again it goes by what it says, and not by the
-/// configuration of its last install (RULES S6).
-#[test]
-fn s6_what_is_rebuilt_says_what_the_configuration_is() {
+/// Members 1, 2 and 3 have sealed themselves, and changed to 1 and 2, which is sealed too: the log of it, and its store
+/// that has lost all but the last slot.
+fn changed_and_lost() -> ([Configuration; 2], Vec<SlotRecord>, Opened) {
     let seats =
         |members: &[u8]| members.iter().map(|n| Seat { member: m(*n), store: Some(StoreId([*n; 16])) }).collect();
     let (first, second) =
@@ -58,11 +57,19 @@ fn s6_what_is_rebuilt_says_what_the_configuration_is() {
     let opened = Opened {
         store: StoreId([1; 16]),
         promise: view,
-        configuration: Some(first),
+        configuration: Some(first.clone()),
         tail: log[3..].to_vec(),
         condition: Condition::Hollow { base: Slot(3), digest: log[2].digest },
         ..Opened::default()
     };
+    ([first, second], log, opened)
+}
+
+/// The cluster was changed in what a replica has lost: once that is here again it goes by what it says, and not by the
+/// configuration of its last install (RULES S6).
+#[test]
+fn s6_what_is_rebuilt_says_what_the_configuration_is() {
+    let ([_, second], log, opened) = changed_and_lost();
     let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
     group.message(Time(1), m(2), Message::Slots(log[..3].to_vec()));
     while group.deliver().is_some() {
@@ -71,6 +78,56 @@ fn s6_what_is_rebuilt_says_what_the_configuration_is() {
     group.settle(Time(1));
     assert!(group.is_whole());
     assert_eq!(group.log().electorate().sealed, second);
+}
+
+/// Before anything of it is here again, it goes by what its journal says: also where a change was under way.
+#[test]
+fn s6_what_is_lost_was_written_down_before() {
+    let ([first, second], log, opened) = changed_and_lost();
+    let sealed = Opened { electorate: Some(Electorate::of(second.clone())), ..opened.clone() };
+    let group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, sealed);
+    assert_eq!(*group.log().electorate(), Electorate::of(second.clone()));
+
+    let joint = Electorate { sealed: first, proposed: Some(second) };
+    let under_way = Opened {
+        electorate: Some(joint.clone()),
+        tail: Vec::new(),
+        condition: Condition::Hollow { base: Slot(2), digest: log[1].digest },
+        ..opened
+    };
+    let group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, under_way);
+    assert_eq!(*group.log().electorate(), joint);
+}
+
+/// What slots say of the cluster goes to the store before it is told that they are committed, and what lies below does
+/// not wait for it.
+#[test]
+fn s6_the_electorate_is_written_before_what_says_it_is_delivered() {
+    let ([first, second], log, opened) = changed_and_lost();
+    let opened = Opened { condition: Condition::Whole, tail: Vec::new(), ..opened };
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    let mut jobs = |slots: &[SlotRecord]| {
+        group.message(Time(1), m(2), Message::Slots(slots.to_vec()));
+        group.settle(Time(1));
+        let outputs = core::iter::from_fn(|| group.poll());
+        outputs.filter_map(|output| if let Output::Persist { job, .. } = output { Some(job) } else { None }).collect()
+    };
+    let caught_up: Vec<Job> = jobs(&log[..1]);
+    assert_eq!(caught_up[0], Job::Electorate { electorate: Electorate::of(first.clone()) });
+    assert!(matches!(caught_up[1], Job::CatchUp { .. }));
+    let caught_up: Vec<Job> = jobs(&log[1..2]);
+    assert_eq!(caught_up[0], Job::Electorate { electorate: Electorate { sealed: first, proposed: Some(second) } });
+
+    let ([_, second], log, opened) = changed_and_lost();
+    let opened = Opened { condition: Condition::Whole, tail: log.clone(), ..opened };
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    group.log.commit(Slot(4));
+    group.deliver_to_store(Time(1));
+    let outputs = core::iter::from_fn(|| group.poll());
+    let jobs: Vec<Job> =
+        outputs.filter_map(|output| if let Output::Persist { job, .. } = output { Some(job) } else { None }).collect();
+    let electorate = Electorate::of(second);
+    assert_eq!(jobs, [Job::Electorate { electorate }, Job::Deliver { upto: Slot(4) }]);
 }
 
 /// A replica that came back with slots that others may count on, not knowing that they are committed, is

@@ -17,7 +17,7 @@ pub(super) const BLOCK_BYTES: usize = 4096;
 const MAGIC: [u8; 4] = *b"ftqm";
 
 /// Magic, length, checksum, number.
-const HEADER_BYTES: usize = 24;
+pub(super) const HEADER_BYTES: usize = 24;
 
 /// What was synced when the mark was written.
 #[derive(Clone, Debug)]
@@ -48,6 +48,10 @@ impl Mark {
         match &standing.configuration {
             None => w.u8(0),
             Some(configuration) => w.u8(1).configuration(configuration),
+        };
+        match &standing.electorate {
+            None => w.u8(0),
+            Some(electorate) => w.u8(1).electorate(electorate),
         };
         let mut block = w.into_vec();
         let bytes = u32::try_from(block.len() - HEADER_BYTES).expect("a mark is small");
@@ -88,6 +92,12 @@ impl Mark {
                     1 => Some(r.configuration()?),
                     _ => return Err(Malformed),
                 },
+                // Format 2 ends here.
+                electorate: match if r.remaining() == 0 { 0 } else { r.u8()? } {
+                    0 => None,
+                    1 => Some(r.electorate()?),
+                    _ => return Err(Malformed),
+                },
                 ..Standing::default()
             },
         })
@@ -95,7 +105,7 @@ impl Mark {
 }
 
 /// Over everything but the checksum itself.
-fn checksum(block: &[u8]) -> u64 {
+pub(super) fn checksum(block: &[u8]) -> u64 {
     let mut front = [0; 8];
     front.copy_from_slice(&block[..8]);
     xxh3_64_with_seed(&block[16..], u64::from_le_bytes(front))

@@ -24,6 +24,7 @@ pub(super) use record::{Record, slots_bytes_max};
 pub(super) use standing::{Misfit, Point};
 
 use super::error::OpenError;
+use ftq_core::electorate::Electorate;
 use ftq_core::ids::{Ballot, Configuration, Slot, StoreId, View};
 use ftq_core::store::SlotRecord;
 use mark::Mark;
@@ -304,6 +305,7 @@ pub(super) struct Held {
     pub(super) promise: Ballot,
     pub(super) view: View,
     pub(super) configuration: Option<Configuration>,
+    pub(super) electorate: Option<Electorate>,
     /// The accepted slots above the archive.
     pub(super) tail: Vec<SlotRecord>,
     /// What the journal shows of itself: what it held before an opening wrote anything (RULES S13).
@@ -316,6 +318,7 @@ impl Held {
             promise: standing.promise,
             view: standing.view.clone(),
             configuration: standing.configuration.clone(),
+            electorate: standing.electorate.clone(),
             tail: standing.from(standing.archived.slot.next()).cloned().collect(),
             shown,
         }

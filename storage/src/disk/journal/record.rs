@@ -3,6 +3,7 @@
 //! A record is believed only at the place where it is expected: its checksum covers its ordinal and,
 //! through the chain, everything before it. What is left of an earlier lap never fits.
 
+use ftq_core::electorate::Electorate;
 use ftq_core::ids::{Ballot, Configuration, Digest, Slot, View};
 use ftq_core::store::SlotRecord;
 use ftq_core::wire::{Malformed, Reader, Writer};
@@ -21,7 +22,7 @@ const MAGIC: [u8; 4] = *b"ftqr";
 /// What one slot takes in a record, besides its content, at most.
 const SLOT_BYTES_MAX: usize = 96;
 
-/// What a view and a configuration take in a record at most.
+/// What a view and a configuration, or two configurations, take in a record at most.
 const VIEW_BYTES_MAX: usize = 1024;
 
 /// Something that changes what stands.
@@ -31,6 +32,8 @@ pub(in crate::disk) enum Record {
     Append(Vec<SlotRecord>),
     /// A promise.
     Promise(Ballot),
+    /// What committed slots say of the cluster.
+    Electorate(Electorate),
     /// A new view with its log above `keep`.
     Install { view: View, configuration: Configuration, keep: Slot, slots: Vec<SlotRecord> },
     /// The archive reaches up to this slot. Accepted slots that don't chain onto it are cut; all of
@@ -70,7 +73,7 @@ impl Record {
     pub(in crate::disk) fn bytes_max(&self) -> usize {
         let slots: &[SlotRecord] = match self {
             Record::Append(slots) | Record::Rewrite(slots) | Record::Install { slots, .. } => slots,
-            Record::Promise(_) | Record::Base { .. } => &[],
+            Record::Promise(_) | Record::Electorate(_) | Record::Base { .. } => &[],
         };
         HEADER_BYTES + ALIGNMENT + VIEW_BYTES_MAX + slots_bytes_max(slots.iter())
     }
@@ -106,6 +109,7 @@ impl Record {
             Record::Install { .. } => 3,
             Record::Base { .. } => 4,
             Record::Rewrite(_) => 5,
+            Record::Electorate(_) => 6,
         }
     }
 
@@ -114,6 +118,9 @@ impl Record {
             Record::Append(slots) | Record::Rewrite(slots) => write_slots(w, slots),
             Record::Promise(ballot) => {
                 w.ballot(*ballot);
+            }
+            Record::Electorate(electorate) => {
+                w.electorate(electorate);
             }
             Record::Install { view, configuration, keep, slots } => {
                 write_slots(w.view(view).configuration(configuration).slot(*keep), slots);
@@ -149,6 +156,7 @@ impl Record {
                 },
             },
             5 => Record::Rewrite(read_slots(&mut r)?),
+            6 => Record::Electorate(r.electorate()?),
             _ => return Err(Malformed),
         };
         if r.remaining() == 0 { Ok(record) } else { Err(Malformed) }

@@ -1,9 +1,10 @@
-//! What stands after the records so far: promise, view, configuration, and the accepted slots.
+//! What stands after the records so far: promise, view, configuration, electorate, and the accepted slots.
 //!
 //! Always: the accepted slots rise by one. They are everything that was accepted and is not known to
 //! be in the archive. The journal's writer and its reader change them by the same code.
 
 use super::record::{Place, Record};
+use ftq_core::electorate::Electorate;
 use ftq_core::ids::{Ballot, Configuration, Digest, Slot, View};
 use ftq_core::store::{Mark, SlotRecord};
 use std::collections::VecDeque;
@@ -32,6 +33,8 @@ pub(super) struct Standing {
     pub(super) promise: Ballot,
     pub(super) view: View,
     pub(super) configuration: Option<Configuration>,
+    /// As of committed slots that may be in the archive alone.
+    pub(super) electorate: Option<Electorate>,
     /// The archive has synced everything up to here.
     pub(super) archived: Point,
     /// The accepted slots.
@@ -45,6 +48,10 @@ impl Standing {
             Record::Append(slots) => self.push(slots, place),
             Record::Promise(ballot) => {
                 self.promise = self.promise.max(ballot);
+                Ok(())
+            }
+            Record::Electorate(electorate) => {
+                self.electorate = Some(electorate);
                 Ok(())
             }
             Record::Install { view, configuration, keep, slots } => {
@@ -126,6 +133,7 @@ impl Standing {
             promise: self.promise,
             view: self.view.clone(),
             configuration: self.configuration.clone(),
+            electorate: self.electorate.clone(),
             archived: self.archived,
             tail: VecDeque::new(),
         }

@@ -1,7 +1,7 @@
 //! What the journal does when the system refuses, and what its bytes look like.
 
 use super::*;
-use crate::disk::journal::mark::BLOCK_BYTES;
+use crate::disk::journal::mark::{BLOCK_BYTES, HEADER_BYTES};
 use ftq_core::ids::{Digest, MemberId};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -13,8 +13,12 @@ fn opened(path: &Path, boot: u64) -> Result<Journal, OpenError> {
     Journal::open(path, AREA, STORE, boot, &ArchiveEnd::default())
 }
 
+fn ballot(number: u64) -> Ballot {
+    Ballot { number, proposer: MemberId::new(2), store: STORE }
+}
+
 fn promise(number: u64) -> Record {
-    Record::Promise(Ballot { number, proposer: MemberId::new(2), store: STORE })
+    Record::Promise(ballot(number))
 }
 
 #[test]
@@ -77,6 +81,27 @@ fn records_have_the_bytes_that_the_format_says() {
     assert_eq!(&hex[32..], &format!("{}{body}{}", &head[..80], "0".repeat(12)));
     assert_eq!((next.offset, next.ordinal), (64 + 80, 6));
     assert_eq!(&hex[16..32], "f2e21f3c242389ea", "the checksum");
+}
+
+/// A mark of the format before says nothing of the electorate; each keeps the rest.
+#[test]
+fn a_mark_of_the_format_before_is_read() {
+    let standing = Standing { promise: ballot(4), ..Standing::default() };
+    let mark = Mark { number: 3, store: STORE, boot: 7, ordinal: 9, oldest: Place::default(), standing };
+    let told = Some(Electorate::of(Configuration { number: 6, ..Configuration::default() }));
+    let with = Mark { standing: Standing { electorate: told.clone(), ..mark.standing.clone() }, ..mark.clone() };
+    let read = |bytes: Vec<u8>| Mark::parse(&bytes.into()).unwrap().standing;
+    assert_eq!((read(with.encode()).electorate, read(with.encode()).promise), (told, ballot(4)));
+    assert_eq!(read(mark.encode()).electorate, None);
+    // What format 2 wrote is the same but for the last byte, which says that there is none.
+    let mut before = mark.encode();
+    let bytes = u32::from_le_bytes(before[4..8].try_into().unwrap()) - 1;
+    before[4..8].copy_from_slice(&bytes.to_le_bytes());
+    let written = HEADER_BYTES + bytes as usize;
+    before[written] = 0;
+    let checksum = mark::checksum(&before[..written]);
+    before[8..16].copy_from_slice(&checksum.to_le_bytes());
+    assert_eq!((read(before.clone()).promise, read(before).electorate), (ballot(4), None));
 }
 
 /// Catching up reaches the archive first. If the process dies before the journal says so, the archive

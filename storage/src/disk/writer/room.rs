@@ -3,8 +3,8 @@
 //! ```text
 //! |------------- half -------------|------- the other half -------|
 //!  slots ──────────────────────────▶                       reserve
-//!  slots that a promise waits for ─────────────────────────▶
-//!  promises, installs, bases ─────────────────────────────────────▶
+//!  slots that one of those waits for ──────────────────────▶
+//!  promises, installs, bases, electorates ────────────────────────▶
 //! ```
 //!
 //! When the journal is half full because the archive is behind, slots wait: the replica notices that
@@ -65,10 +65,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether a promise or an install waits.
+    /// Whether something waits that a view change or the archive waits for.
     fn solemn_waits(&self) -> bool {
         self.jobs.iter().any(|(_, job)| match job {
-            Job::Promise { .. } | Job::Install { .. } => true,
+            Job::Promise { .. } | Job::Install { .. } | Job::Electorate { .. } => true,
             Job::Append { .. } | Job::CatchUp { .. } | Job::Adopt { .. } => false,
             Job::Deliver { .. } | Job::Snapshot { .. } | Job::Cut { .. } | Job::Heard { .. } => {
                 unreachable!("not a job of the journal")
