@@ -143,7 +143,7 @@ pub enum Job {
         slots: Vec<SlotRecord>,
     },
     /// What quorums are counted against, by slots that are committed: it is durable before the archive has them, which
-    /// may be lost with them. One that is known already, or a later one, stays.
+    /// may be lost with them. Each is later than the one before it.
     Electorate {
         /// As of the last of these slots.
         electorate: Electorate,

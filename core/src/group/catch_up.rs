@@ -258,11 +258,12 @@ impl Group {
 
     /// If the own log holds all that a snapshot covers, and perhaps slots above it that others count on, it
     /// stays as it is: the snapshot only tells that so much of it is committed.
-    pub fn confirm(&mut self, snapshot: &Snapshot) -> bool {
+    pub fn confirm(&mut self, now: Time, snapshot: &Snapshot) -> bool {
         let holds = self.is_whole() && self.log.digest_at(snapshot.slot) == Some(snapshot.digest);
         if holds {
             self.log.commit(snapshot.slot);
             self.stated = self.stated.max(snapshot.slot);
+            self.deliver_to_store(now);
         }
         holds
     }

@@ -64,7 +64,7 @@ impl Group {
     }
 
     /// Once all that was lost is applied again, this replica is whole.
-    pub(super) fn step_hollow(&mut self) {
+    pub(super) fn step_hollow(&mut self, now: Time) {
         let Some(hollow) = &self.hollow else { return };
         if hollow.rebuilt.delivered() < hollow.base {
             return;
@@ -75,6 +75,7 @@ impl Group {
         self.log.follow(&hollow.rebuilt);
         self.archived = hollow.base;
         self.hollow = None;
+        self.write_electorate(now, self.log.electorate_at(self.log.committed()));
     }
 
     /// Says so if there is nobody who could give back what is lost: all are heard, and have lost it too.

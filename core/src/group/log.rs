@@ -193,7 +193,7 @@ impl Log {
         self.notices.at(slot)
     }
 
-    /// The electorate by the slots up to this one, if it is a later one than `known`, and the first slot that says so.
+    /// The electorate by the slots up to this one, if it is a later one than `known`, and the first slot by which it is.
     pub fn electorate_later_than(&self, known: &Electorate, slot: Slot) -> Option<(Slot, Electorate)> {
         self.notices.later_at(slot, known)
     }

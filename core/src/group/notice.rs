@@ -108,16 +108,20 @@ impl Notices {
         electorate
     }
 
-    /// The electorate by the slots up to this one, if it is a later one than `known`, and the first slot that has a part in
-    /// it, as far as that can be told.
+    /// The electorate by the slots up to this one, if it is a later one than `known`, and the first slot by which it is; 0 if
+    /// that can't be told any more.
     pub fn later_at(&self, slot: Slot, known: &Electorate) -> Option<(Slot, Electorate)> {
+        let mut first = self.base.is_later_than(known).then_some(Slot(0));
         // This is asked with every slot, and nearly always there is nothing.
-        let first = self.later.front().map(|(at, _)| *at).filter(|at| *at <= slot);
-        if first.is_none() && !self.base.is_later_than(known) {
+        if first.is_none() && self.later.front().is_none_or(|(at, _)| *at > slot) {
             return None;
         }
-        let electorate = self.at(slot);
-        electorate.is_later_than(known).then(|| (first.unwrap_or_default(), electorate))
+        let mut electorate = self.base.clone();
+        for (at, notice) in self.later.iter().take_while(|(at, _)| *at <= slot) {
+            follow(&mut electorate, notice);
+            first = first.or_else(|| electorate.is_later_than(known).then_some(*at));
+        }
+        first.map(|first| (first, electorate))
     }
 
     /// All configurations that are known to have been proven.

@@ -44,7 +44,7 @@ impl Group {
         self.hand_over_slots(now);
         self.commit_slots(now);
         self.settle_reads(now);
-        self.step_hollow();
+        self.step_hollow(now);
         self.see_own_seat();
         self.announce_configuration();
         invariants::group(self);

@@ -77,7 +77,7 @@ impl<M: Machine> Replica<M> {
                 let place = Place { slot: record.slot.0, position };
                 let done = self.machine.apply(place, &body);
                 if let Applied::UnknownRules(_) = done {
-                    self.group.stop(orders::UNKNOWN);
+                    self.group.stop(orders::UNKNOWN_RULES);
                     return true;
                 }
                 if done.is_repeated() {

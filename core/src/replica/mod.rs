@@ -23,6 +23,7 @@ pub use inquiry::{
     ViewSeen, Views,
 };
 pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
+pub use orders::UNKNOWN_RULES;
 pub use survivor::{Survivor, Unable};
 
 use crate::chance::Chance;
@@ -346,7 +347,7 @@ impl<M: Machine> Replica<M> {
 
     /// A snapshot is here that others have sent. If it is not what its digest says, the own state stays.
     fn restore(&mut self, now: Time, from: MemberSet, snapshot: Snapshot) {
-        if !self.group.may_adopt(&snapshot) || self.group.confirm(&snapshot) {
+        if !self.group.may_adopt(&snapshot) || self.group.confirm(now, &snapshot) {
             return;
         }
         let (own, digest) = (self.machine.snapshot(), self.machine.digest());
@@ -354,7 +355,7 @@ impl<M: Machine> Replica<M> {
             let is_back = self.machine.digest() == digest || self.machine.restore(&own).is_ok();
             assert!(is_back && self.machine.digest() == digest, "a machine takes back its own state");
             return match refused {
-                Unrestored::UnknownRules(_) => self.group.stop(orders::UNKNOWN),
+                Unrestored::UnknownRules(_) => self.group.stop(orders::UNKNOWN_RULES),
                 Unrestored::Malformed => self.group.distrust(from),
             };
         }

@@ -12,7 +12,7 @@ use super::Replica;
 const AGAIN: Span = Span::secs(1);
 
 /// Why a replica stops that does not know the rules in force.
-pub(super) const UNKNOWN: &str =
+pub const UNKNOWN_RULES: &str =
     "the cluster has switched to rules of the queues that this build does not know: start a newer one";
 
 impl<M: Machine> Replica<M> {
@@ -36,7 +36,7 @@ impl<M: Machine> Replica<M> {
 /// Why a snapshot is not taken.
 pub(super) fn refusal(unrestored: Unrestored, else_why: &'static str) -> &'static str {
     match unrestored {
-        Unrestored::UnknownRules(_) => UNKNOWN,
+        Unrestored::UnknownRules(_) => UNKNOWN_RULES,
         Unrestored::Malformed => else_why,
     }
 }

@@ -88,13 +88,11 @@ impl Electorates {
         })
     }
 
-    /// A member has lost its log up to `base`, and goes by this electorate there (RULES S6).
+    /// A member has lost its log up to `base`, and goes by this electorate there (RULES S6): by that of the log or a
+    /// later one, which slots have said.
     pub(crate) fn lost(&self, member: MemberId, base: (Slot, Digest), goes_by: &Electorate) -> Checked {
         let proven = self.proven.get(&base).copied().unwrap_or(0);
-        let under_way = match self.notices.get(&base) {
-            Some(Notice::Change(next)) => Some(next),
-            Some(Notice::Seal(_)) | None => None,
-        };
+        let under_way = self.under_way(base);
         let number = goes_by.sealed.number;
         let knows = number > proven || (number == proven && under_way.is_none_or(|next| goes_by.successor() == next));
         require(knows, Invariant::Electorate, || {
@@ -103,6 +101,36 @@ impl Electorates {
                  and has {under_way:?} under way, and goes by {goes_by:?}",
                 base.0
             )
+        })?;
+        let is_said = |what: &Configuration| {
+            self.notices.values().any(|notice| match notice {
+                Notice::Change(said) | Notice::Seal(said) => said == what,
+            })
+        };
+        let is_first = number <= 1 && goes_by.sealed.set() == self.founding;
+        let is_real = (is_first || is_said(&goes_by.sealed)) && goes_by.proposed.as_ref().is_none_or(is_said);
+        require(is_real, Invariant::Electorate, || {
+            format!("member {member} has lost its log and goes by {goes_by:?}, which no slot has said")
+        })
+    }
+
+    /// Whether the log up to `base` says more of the cluster than that it is this configuration.
+    pub(crate) fn says_more(&self, base: (Slot, Digest), than: u64) -> bool {
+        self.proven.get(&base).is_some_and(|proven| *proven > than.max(1)) || self.under_way(base).is_some()
+    }
+
+    /// The change that a log with this end has under way.
+    fn under_way(&self, end: (Slot, Digest)) -> Option<&Configuration> {
+        match self.notices.get(&end) {
+            Some(Notice::Change(next)) => Some(next),
+            Some(Notice::Seal(_)) | None => None,
+        }
+    }
+
+    /// Whether some configuration, of those that there are or may be, has this store.
+    pub(crate) fn has_seated(&self, member: MemberId, store: StoreId) -> bool {
+        self.notices.values().any(|notice| match notice {
+            Notice::Change(said) | Notice::Seal(said) => said.seats(member, store),
         })
     }
 

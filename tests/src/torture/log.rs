@@ -2,6 +2,7 @@
 //! from a disk can be told from anything else.
 
 use bytes::Bytes;
+use ftq_core::electorate::Electorate;
 use ftq_core::ids::{Ballot, Configuration, Digest, MemberId, MemberSet, Slot, StoreId, View};
 use ftq_core::store::{Opened, Position, SlotRecord, Snapshot};
 use ftq_core::time::SlotClock;
@@ -22,6 +23,17 @@ pub(super) fn view(number: u64) -> View {
 /// The cluster.
 pub(super) fn configuration() -> Configuration {
     Configuration::founding(MemberSet::from_bits(0b1110))
+}
+
+/// The electorate when so many things have been said of the cluster: every other one is a change under way.
+pub(super) fn electorate(number: u64) -> Electorate {
+    let of = |number| Configuration { number, ..configuration() };
+    Electorate { sealed: of(number / 2), proposed: (number % 2 == 1).then(|| of(number / 2 + 1)) }
+}
+
+/// How many things had been said.
+pub(super) fn said(electorate: &Electorate) -> u64 {
+    2 * electorate.sealed.number + u64::from(electorate.proposed.is_some())
 }
 
 /// The slot `k` behind one with the digest `before`.

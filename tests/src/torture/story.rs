@@ -17,6 +17,7 @@ enum Asked {
     Install { view: u64, keep: u64, digests: Vec<u128> },
     CatchUp { first: u64, digests: Vec<u128> },
     Adopt { slot: u64, digest: u128 },
+    Electorate(u64),
 }
 
 /// What stands after some jobs.
@@ -24,6 +25,7 @@ enum Asked {
 struct Standing {
     promise: u64,
     view: u64,
+    electorate: u64,
     /// A slot, and the digests from it on, at least its own.
     from: u64,
     digests: Vec<u128>,
@@ -31,7 +33,7 @@ struct Standing {
 
 impl Default for Standing {
     fn default() -> Standing {
-        Standing { promise: 0, view: 0, from: 0, digests: vec![0] }
+        Standing { promise: 0, view: 0, electorate: 0, from: 0, digests: vec![0] }
     }
 }
 
@@ -78,12 +80,13 @@ impl Story {
                     "install" => Asked::Install { view: number(3)?, keep: number(4)?, digests: digests(words[5]) },
                     "catch-up" => Asked::CatchUp { first: number(3)?, digests: digests(words[4]) },
                     "adopt" => Asked::Adopt { slot: number(3)?, digest: digests(words[4])[0] },
+                    "electorate" => Asked::Electorate(number(3)?),
                     other => return Err(format!("unknown job {other}")),
                 };
                 match &asked {
                     Asked::CatchUp { first, digests } => self.delivered.1 = first + digests.len() as u64 - 1,
                     Asked::Adopt { slot, .. } => (self.delivered.1, self.snapshot.1) = (*slot, *slot),
-                    Asked::Promise(_) | Asked::Append { .. } | Asked::Install { .. } => {}
+                    Asked::Promise(_) | Asked::Append { .. } | Asked::Install { .. } | Asked::Electorate(_) => {}
                 }
                 self.pending.push_back((number(1)?, asked));
                 Ok(())
@@ -131,14 +134,14 @@ impl Story {
                 Asked::Adopt { slot, .. } => {
                     (self.delivered.0, self.snapshot.0) = (self.delivered.0.max(*slot), self.snapshot.0.max(*slot));
                 }
-                Asked::Promise(_) | Asked::Append { .. } | Asked::Install { .. } => {}
+                Asked::Promise(_) | Asked::Append { .. } | Asked::Install { .. } | Asked::Electorate(_) => {}
             }
             self.standing.apply(&asked, usize::MAX);
         }
     }
 
     fn opened(&mut self, words: &[&str]) -> Result<(), String> {
-        let [_, condition, promise, view, delivered, snapshot, ordinal, heard, tail, moves] = words else {
+        let [_, condition, promise, view, delivered, snapshot, ordinal, heard, tail, moves, electorate] = words else {
             return Err("an opening with other fields".to_owned());
         };
         if *condition != "Whole" {
@@ -148,6 +151,7 @@ impl Story {
         let found = Standing {
             promise: number(promise)?,
             view: number(view)?,
+            electorate: number(electorate)?,
             from: number(delivered)?,
             digests: digests(tail),
         };
@@ -185,7 +189,7 @@ impl Story {
             // The first slots of the next one, or all of it and the following jobs.
             let parts = match next {
                 Asked::Append { digests, .. } | Asked::CatchUp { digests, .. } => digests.len(),
-                Asked::Promise(_) | Asked::Install { .. } | Asked::Adopt { .. } => 1,
+                Asked::Promise(_) | Asked::Install { .. } | Asked::Adopt { .. } | Asked::Electorate(_) => 1,
             };
             for part in 1..parts {
                 let mut torn = standing.clone();
@@ -220,6 +224,7 @@ impl Standing {
     fn apply(&mut self, asked: &Asked, slots_max: usize) {
         match asked {
             Asked::Promise(promise) => self.promise = self.promise.max(*promise),
+            Asked::Electorate(electorate) => self.electorate = *electorate,
             Asked::Append { first, digests } => self.put(*first, &digests[..digests.len().min(slots_max)]),
             Asked::Install { view, keep, digests } => {
                 self.view = *view;
@@ -257,7 +262,8 @@ impl Standing {
     /// The end's digest stands for all that is below it.
     fn is(&self, found: &Standing) -> bool {
         let end = |standing: &Standing| (standing.end(), standing.digests.last().copied().unwrap_or_default());
-        self.promise == found.promise && self.view == found.view && end(self) == end(found)
+        let rest = |standing: &Standing| (standing.promise, standing.view, standing.electorate);
+        rest(self) == rest(found) && end(self) == end(found)
     }
 }
 

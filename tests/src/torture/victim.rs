@@ -3,7 +3,7 @@
 //!
 //! Each line ends in a full stop, so that one which was cut off says nothing.
 
-use super::log::{ballot, check, configuration, slot, snapshot, view};
+use super::log::{ballot, check, configuration, electorate, said, slot, snapshot, view};
 use ftq_core::chance::Chance;
 use ftq_core::ids::{BootId, Digest, Slot, StoreId};
 use ftq_core::replica::FetchId;
@@ -60,7 +60,8 @@ pub fn run(directory: &Path, seed: u64, jobs: u64) -> Result<Ended, String> {
     }
     // Each move of the archive raises its number.
     let moves = names.iter().filter_map(|name| name.strip_prefix("sled.")?.parse::<u64>().ok()).max();
-    say(format_args!("{} {}", describe(&opened), moves.unwrap_or(0)));
+    let said_of_it = opened.electorate.as_ref().map_or(0, said);
+    say(format_args!("{} {} {said_of_it}", describe(&opened), moves.unwrap_or(0)));
     Victim::new(store, woken, opened, seed).work(jobs)
 }
 
@@ -113,6 +114,7 @@ struct Victim {
     snapshots: VecDeque<u64>,
     deliveries: VecDeque<u64>,
     heard: u64,
+    said: u64,
     fetches: u64,
 }
 
@@ -135,6 +137,7 @@ impl Victim {
             snapshots: VecDeque::new(),
             deliveries: VecDeque::new(),
             heard: opened.heard.first().map_or(0, |heard| heard.mark.ordinal),
+            said: opened.electorate.as_ref().map_or(0, said),
             fetches: 0,
         }
     }
@@ -271,11 +274,21 @@ impl Victim {
     fn deliver(&mut self) {
         let upto = self.delivered + self.chance.below(self.end().0 - self.delivered + 1);
         if upto > self.delivered {
+            if self.chance.below(20) == 0 {
+                self.say_electorate();
+            }
             self.delivered = upto;
             self.deliveries.push_back(upto);
             say(format_args!("deliver {upto}"));
             self.archive(Job::Deliver { upto: Slot(upto) });
         }
+    }
+
+    /// What is delivered next says something of the cluster.
+    fn say_electorate(&mut self) {
+        self.said += 1;
+        let line = format!("electorate {}", self.said);
+        self.journal(&line, Job::Electorate { electorate: electorate(self.said) });
     }
 
     fn take_snapshot(&mut self) {

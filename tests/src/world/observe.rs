@@ -7,9 +7,9 @@ use crate::checkers::{Checked, Invariant, Violation, require};
 use crate::counts::Count;
 use crate::node::Node;
 use crate::trace::Who;
-use ftq_core::electorate::Electorate;
 use ftq_core::ids::BootId;
-use ftq_core::replica::Event;
+use ftq_core::machine::queues::Rules;
+use ftq_core::replica::{Event, UNKNOWN_RULES};
 use ftq_core::session::message::{Refusal, ServerMessage};
 use ftq_core::store::{Condition, Job, Opened, SlotRecord};
 
@@ -74,7 +74,7 @@ impl World {
             Event::Disordered { is_outnumbered, .. } => self.nodes[node].is_disordered |= is_outnumbered,
             Event::Retired { succession } => self.nodes[node].retired = Some(*succession),
             Event::Stopped { why } => {
-                let excused = self.is_excused(node);
+                let excused = self.is_excused(node, why);
                 self.check(require(excused, Invariant::Stopped, || format!("member {member} stopped: {why}")));
             }
             Event::Sequenced { .. }
@@ -92,13 +92,14 @@ impl World {
 
     /// Whether a replica has a reason to stop: its disk failed or has forgotten something, or the cluster does
     /// without its store.
-    fn is_excused(&self, node: usize) -> bool {
+    fn is_excused(&self, node: usize, why: &str) -> bool {
         let Node { member, running, is_older, enlisted, forgotten, build, .. } = &self.nodes[node];
         let failed = running.as_ref().is_some_and(|running| running.store.has_failed());
         let store = self.nodes[node].durable().store();
         let removed = !self.checks.durability.electorates().current().seats(*member, store);
-        // Who was removed may not have heard of it, and the others need not wait for its build.
-        let outdated = build.number() < self.checks.witness.rules();
+        // Who was removed may not have heard of it, and the others need not wait for its build. It may be the first to
+        // come to the slot that it does not understand.
+        let outdated = why == UNKNOWN_RULES && *build != Rules::NEWEST;
         failed || (*is_older && forgotten.is_some()) || (removed && (!enlisted || outdated))
     }
 
@@ -254,15 +255,18 @@ impl World {
         self.checks.sequencing.started(member, boot, opened);
         let promised = self.checks.promised[node];
         if let Condition::Hollow { base, digest } = opened.condition {
+            let Checks { durability, .. } = &self.checks;
+            let (electorates, base) = (durability.electorates(), (base, digest));
             let installed = opened.configuration.as_ref().map_or(0, |configuration| configuration.number);
-            let is_told = |told: &Electorate| told.sealed.number > installed || told.proposed.is_some();
-            if opened.electorate.as_ref().is_some_and(is_told) {
+            if electorates.says_more(base, installed) {
                 self.counts.one(Count::LostChange);
             }
-            // One that has lost its journal as well is another store, which no electorate has, and nobody goes by it.
-            if let (Some(running), false) = (&self.nodes[node].running, opened.view.ballot.is_none()) {
-                let goes_by = running.replica.group().log().electorate_at(base);
-                let checked = self.checks.durability.electorates().lost(member, (base, digest), &goes_by);
+            // One that has lost its journal as well is another store, which has no vote. And of an older copy of the
+            // journal the others know that it is one (RULES S13).
+            let counts = electorates.has_seated(member, opened.store) && !self.nodes[node].is_behind;
+            if let (Some(running), true) = (&self.nodes[node].running, counts) {
+                let goes_by = running.replica.group().log().electorate_at(base.0);
+                let checked = electorates.lost(member, base, &goes_by);
                 self.check(checked);
             }
         }

@@ -65,6 +65,12 @@ fn changed_and_lost() -> ([Configuration; 2], Vec<SlotRecord>, Opened) {
     ([first, second], log, opened)
 }
 
+/// What the group has given its store since this was asked last.
+fn persisted(group: &mut Group) -> Vec<Job> {
+    let outputs = core::iter::from_fn(|| group.poll());
+    outputs.filter_map(|output| if let Output::Persist { job, .. } = output { Some(job) } else { None }).collect()
+}
+
 /// The cluster was changed in what a replica has lost: once that is here again it goes by what it says, and not by the
 /// configuration of its last install (RULES S6).
 #[test]
@@ -109,13 +115,12 @@ fn s6_the_electorate_is_written_before_what_says_it_is_delivered() {
     let mut jobs = |slots: &[SlotRecord]| {
         group.message(Time(1), m(2), Message::Slots(slots.to_vec()));
         group.settle(Time(1));
-        let outputs = core::iter::from_fn(|| group.poll());
-        outputs.filter_map(|output| if let Output::Persist { job, .. } = output { Some(job) } else { None }).collect()
+        persisted(&mut group)
     };
-    let caught_up: Vec<Job> = jobs(&log[..1]);
+    let caught_up = jobs(&log[..1]);
     assert_eq!(caught_up[0], Job::Electorate { electorate: Electorate::of(first.clone()) });
     assert!(matches!(caught_up[1], Job::CatchUp { .. }));
-    let caught_up: Vec<Job> = jobs(&log[1..2]);
+    let caught_up = jobs(&log[1..2]);
     assert_eq!(caught_up[0], Job::Electorate { electorate: Electorate { sealed: first, proposed: Some(second) } });
 
     let ([_, second], log, opened) = changed_and_lost();
@@ -123,11 +128,53 @@ fn s6_the_electorate_is_written_before_what_says_it_is_delivered() {
     let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
     group.log.commit(Slot(4));
     group.deliver_to_store(Time(1));
-    let outputs = core::iter::from_fn(|| group.poll());
-    let jobs: Vec<Job> =
-        outputs.filter_map(|output| if let Output::Persist { job, .. } = output { Some(job) } else { None }).collect();
     let electorate = Electorate::of(second);
-    assert_eq!(jobs, [Job::Electorate { electorate }, Job::Deliver { upto: Slot(4) }]);
+    assert_eq!(persisted(&mut group), [Job::Electorate { electorate }, Job::Deliver { upto: Slot(4) }]);
+}
+
+/// The first configuration is known already: what lies below the change goes to the archive at once, since what comes
+/// before the electorate in the journal may wait for the room.
+#[test]
+fn s6_what_lies_below_a_change_does_not_wait_for_it() {
+    let ([first, second], log, opened) = changed_and_lost();
+    let electorate = Some(Electorate::of(first.clone()));
+    let opened = Opened { electorate, condition: Condition::Whole, tail: log, ..opened };
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    group.log.commit(Slot(2));
+    group.deliver_to_store(Time(1));
+    let electorate = Electorate { sealed: first, proposed: Some(second) };
+    let below = Job::Deliver { upto: Slot(1) };
+    assert_eq!(persisted(&mut group), [below, Job::Electorate { electorate }, Job::Deliver { upto: Slot(2) }]);
+}
+
+/// Its journal did not know yet that the electorate is another one, and it is whole again.
+#[test]
+fn s6_who_is_rebuilt_writes_down_what_it_has_learnt() {
+    let ([_, second], log, opened) = changed_and_lost();
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    group.message(Time(1), m(2), Message::Slots(log[..3].to_vec()));
+    assert!(matches!(persisted(&mut group)[..], [Job::CatchUp { .. }]));
+    while group.deliver().is_some() {
+        group.settle(Time(1));
+    }
+    group.settle(Time(1));
+    assert_eq!(persisted(&mut group), [Job::Electorate { electorate: Electorate::of(second) }]);
+}
+
+/// Slots are known to be committed by a snapshot of another replica: the electorate comes before all of them.
+#[test]
+fn s6_what_a_snapshot_confirms_is_written_before_it_is_delivered() {
+    let ([first, second], log, opened) = changed_and_lost();
+    let electorate = Some(Electorate::of(first));
+    let opened = Opened { electorate, condition: Condition::Whole, tail: log.clone(), ..opened };
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    let covered = Snapshot { slot: Slot(4), digest: log[3].digest, ..Snapshot::default() };
+    assert!(group.confirm(Time(1), &covered));
+    while group.deliver().is_some() {}
+    group.settle(Time(1));
+    let electorate = Electorate::of(second);
+    let [below, whole] = [1, 4].map(|upto| Job::Deliver { upto: Slot(upto) });
+    assert_eq!(persisted(&mut group), [below, Job::Electorate { electorate }, whole]);
 }
 
 /// A replica that came back with slots that others may count on, not knowing that they are committed, is
@@ -138,10 +185,10 @@ fn s9_a_snapshot_takes_nothing_from_a_log_that_holds_more() {
     let covered = Snapshot { slot: Slot(3), digest: tail[2].digest, ..Snapshot::default() };
     let opened = Opened { store: StoreId([1; 16]), promise: view, tail, ..Opened::default() };
     let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
-    assert!(group.may_adopt(&covered) && group.confirm(&covered));
+    assert!(group.may_adopt(&covered) && group.confirm(Time(1), &covered));
     assert_eq!((group.log().committed(), group.log().end()), (Slot(3), Slot(5)));
     let other = Snapshot { slot: Slot(4), digest: Digest(1), ..Snapshot::default() };
-    assert!(group.may_adopt(&other) && !group.confirm(&other), "another history is not confirmed");
+    assert!(group.may_adopt(&other) && !group.confirm(Time(1), &other), "another history is not confirmed");
     assert!(!group.may_adopt(&covered), "what is committed is not taken back");
 }
 

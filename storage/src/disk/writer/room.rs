@@ -4,7 +4,8 @@
 //! |------------- half -------------|------- the other half -------|
 //!  slots ──────────────────────────▶                       reserve
 //!  slots that one of those waits for ──────────────────────▶
-//!  promises, installs, bases, electorates ────────────────────────▶
+//!  promises, installs ────────────────────────────────────────▶
+//!  bases, electorates ────────────────────────────────────────────▶
 //! ```
 //!
 //! When the journal is half full because the archive is behind, slots wait: the replica notices that
@@ -21,6 +22,9 @@ const SLOTS_SHARE: u64 = 2;
 /// Even slots that a promise waits for leave this fraction of the journal free.
 const RESERVE_SHARE: u64 = 8;
 
+/// What is left free for electorates and bases, which are small and few.
+const LAST_BYTES: u64 = 16 << 10;
+
 /// One record of slots is at most this fraction of the journal; more slots make several records.
 const RECORD_SHARE: u64 = 8;
 
@@ -30,11 +34,12 @@ impl Writer {
     pub(super) fn has_room(&mut self, record: &Record) -> Result<bool, Trouble> {
         let bytes = record.bytes_max() as u64;
         let area = self.journal.area_bytes();
-        let is_slots = matches!(record, Record::Append(_));
-        let most = match (is_slots, self.solemn_waits()) {
-            (true, false) => area / SLOTS_SHARE,
-            (true, true) => area - area / RESERVE_SHARE,
-            (false, _) => area,
+        let most = match (record, self.solemn_waits()) {
+            (Record::Append(_), false) => area / SLOTS_SHARE,
+            (Record::Append(_), true) => area - area / RESERVE_SHARE,
+            // What makes room, or what that waits for, has the last of it.
+            (Record::Electorate(_) | Record::Base { .. } | Record::Rewrite(_), _) => area,
+            (Record::Promise(_) | Record::Install { .. }, _) => area - LAST_BYTES.min(area / RESERVE_SHARE),
         };
         if bytes > most {
             return Err(Trouble::TooLarge);

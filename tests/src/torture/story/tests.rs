@@ -3,7 +3,7 @@
 use super::Story;
 
 const WORK: &str = "\
-opened Whole 0 0 0 0 0 0 00 0 .
+opened Whole 0 0 0 0 0 0 00 0 0 .
 job 1 append 1 01,02,03 .
 job 2 promise 4 .
 durable 2 .
@@ -21,7 +21,7 @@ fn found(opening: &str) -> Result<(), String> {
     for line in WORK.lines() {
         story.line(line).expect("nothing is wrong with it");
     }
-    story.line(&format!("opened {opening} 0 ."))
+    story.line(&format!("opened {opening} 0 0 ."))
 }
 
 #[test]
@@ -61,17 +61,17 @@ fn it_believes_nothing_else() {
 fn what_was_found_is_what_must_be_found_again() {
     let mut story = Story::default();
     let mut line = |line: &str| story.line(line);
-    line("opened Whole 0 0 0 0 0 0 00 0 .").unwrap();
+    line("opened Whole 0 0 0 0 0 0 00 0 0 .").unwrap();
     line("job 1 append 1 01,02 .").unwrap();
-    line("opened Whole 0 0 0 0 1 0 00,01,02 0 .").unwrap();
-    assert!(line("opened Whole 0 0 0 0 1 0 00,01 0 .").is_err(), "opening has synced it");
-    assert!(line("opened Whole 0 0 0 0 0 0 00,01,02 0 .").is_err(), "the ordinal falls");
-    line("opened Whole 0 0 0 0 1 0 00,01,02 0 .").unwrap();
+    line("opened Whole 0 0 0 0 1 0 00,01,02 0 0 .").unwrap();
+    assert!(line("opened Whole 0 0 0 0 1 0 00,01 0 0 .").is_err(), "opening has synced it");
+    assert!(line("opened Whole 0 0 0 0 0 0 00,01,02 0 0 .").is_err(), "the ordinal falls");
+    line("opened Whole 0 0 0 0 1 0 00,01,02 0 0 .").unwrap();
     line("job 1 catch-up 1 01,12,13 .").unwrap();
     line("durable 1").expect("a line that was cut off says nothing");
-    line("opened Whole 0 0 2 0 1 0 12 0 .").expect("its first slots");
+    line("opened Whole 0 0 2 0 1 0 12 0 0 .").expect("its first slots");
     line("job 1 adopt 9 99 .").unwrap();
     line("durable 1 .").unwrap();
-    assert!(line("opened Whole 0 0 2 0 1 0 12 0 .").is_err(), "it was adopted");
-    line("opened Whole 0 0 9 9 1 0 99 0 .").unwrap();
+    assert!(line("opened Whole 0 0 2 0 1 0 12 0 0 .").is_err(), "it was adopted");
+    line("opened Whole 0 0 9 9 1 0 99 0 0 .").unwrap();
 }
