@@ -11,6 +11,7 @@
 //! Nothing in a simulation reads a clock or draws from anything but the seed: a seed gives the same run,
 //! byte for byte, each time.
 
+#[cfg(feature = "real")]
 pub mod bench;
 pub mod calls;
 pub mod checkers;
@@ -18,13 +19,16 @@ pub mod clients;
 pub mod clock;
 pub mod counts;
 pub mod faults;
+#[cfg(feature = "real")]
 pub mod fuzz;
 pub mod model;
 pub mod network;
 pub mod node;
+#[cfg(feature = "real")]
 pub mod process;
 pub mod run;
 pub mod swarm;
+#[cfg(feature = "real")]
 pub mod torture;
 pub mod trace;
 pub mod world;

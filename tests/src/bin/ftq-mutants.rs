@@ -121,7 +121,7 @@ fn try_out(root: &Path, mutant: &Mutant, seeds: u64) -> Result<Fate> {
     let binary = if mutant.model.is_some() { "ftq-model" } else { "ftq-sim" };
     let build = Command::new("cargo")
         .current_dir(&tree)
-        .args(["build", "--quiet", "--locked", "-p", "ftq-tests", "--bin", binary])
+        .args(["build", "--quiet", "--locked", "-p", "ftq-tests", "--no-default-features", "--bin", binary])
         .env("CARGO_TARGET_DIR", place.join("build"))
         .env("RUSTFLAGS", "-Awarnings")
         .status()?;
