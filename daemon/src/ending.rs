@@ -27,6 +27,10 @@ pub enum Ending {
     Store(OpenError),
     /// This replica's store, in this directory, can't be opened.
     Unopened(PathBuf, OpenError),
+    /// There is no store in this directory, but what is said. Nothing was changed.
+    NoStore(PathBuf, String),
+    /// The file that says whose store is in this directory is missing or damaged, and nothing else was looked at.
+    Unidentified(PathBuf),
     /// A look at a store has found something that must not be. Nothing was changed.
     Wrong {
         /// The store's directory.
@@ -87,8 +91,8 @@ impl Ending {
         match self {
             Ending::Config(_) => 78,
             Ending::Address { .. } => 69,
-            Ending::Store(_) | Ending::Unopened(..) | Ending::NotGoneOn(..) => 74,
-            Ending::Wrong { .. } | Ending::Unable(..) => 65,
+            Ending::Store(_) | Ending::Unopened(..) | Ending::NoStore(..) | Ending::NotGoneOn(..) => 74,
+            Ending::Unidentified(_) | Ending::Wrong { .. } | Ending::Unable(..) => 65,
             Ending::Unsure { .. } => 64,
             Ending::System { .. } => 71,
             Ending::Older | Ending::Stopped(_) => 70,
@@ -106,6 +110,19 @@ impl fmt::Display for Ending {
             }
             Ending::Store(error) => write!(f, "{error}"),
             Ending::Unopened(directory, error) => write!(f, "the store in {}: {error}", directory.display()),
+            Ending::NoStore(directory, instead) => write!(
+                f,
+                "{} {instead}: nothing was changed. Name the directory of a store: `ftqd --check-config` says where a replica \
+                 has its own. If that was here, nothing is left of it, and only other members can have what it held",
+                directory.display()
+            ),
+            Ending::Unidentified(directory) => write!(
+                f,
+                "nothing says whose store is in {}: see above. If it was never one, name the directory of a store: `ftqd \
+                 --check-config` says where a replica has its own. If it was, and there is a copy of the file `identity` in \
+                 it, put that back; else start ftqd, which sets all of it aside, and learns from other members if there are any",
+                directory.display()
+            ),
             Ending::Wrong { directory, wrong } => {
                 let things = if *wrong == 1 { "1 thing is".to_owned() } else { format!("{wrong} things are") };
                 write!(f, "{things} wrong with the store in {}: see above", directory.display())
