@@ -1,5 +1,6 @@
 //! Why the daemon ends, each with an exit code of its own and what to do next.
 
+use crate::advice;
 use crate::config::Address;
 use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::replica::{Order, Unable};
@@ -169,8 +170,8 @@ fn unable(directory: &Path, why: Unable) -> String {
             "this store holds nothing of any cluster: start ftqd, or begin an empty cluster with: ftqd start-anew {place}"
         ),
         Unable::Hollow => format!(
-            "this store has lost its archive, and with it the queues: nothing can go on from it. Look for another member's \
-             store; if nobody has the data any more, an empty cluster begins with: ftqd start-anew {place}"
+            "this store has lost its archive, and with it the queues: nothing can go on from it. {}",
+            advice::elsewhere(directory)
         ),
         Unable::Seatless(members) => format!(
             "the members {members} do not know this store: it was about to join, was removed, or has lost its journal, and may \
@@ -197,10 +198,9 @@ fn undone(directory: &Path, error: &OpenError) -> String {
              with what is in the archive. What was accepted and is not there is lost then"
                 .to_owned()
         }
-        OpenError::Damaged { part: Part::Archive, .. } => format!(
-            ": without its archive nothing can go on from this store. Look for another member's; if nobody has the data any \
-             more, an empty cluster begins with: ftqd start-anew {place}"
-        ),
+        OpenError::Damaged { part: Part::Archive, .. } => {
+            format!(": without its archive nothing can go on from this store. {}", advice::elsewhere(directory))
+        }
         OpenError::Damaged { part: Part::Identity, .. } => {
             ": if there is a copy of the file `identity` in it, put that back".to_owned()
         }

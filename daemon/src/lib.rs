@@ -10,6 +10,7 @@
 //! Nothing on the loop waits for a disk or for a socket.
 
 mod addresses;
+mod advice;
 mod arguments;
 mod board;
 mod client_port;
