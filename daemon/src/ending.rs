@@ -1,5 +1,6 @@
 //! Why the daemon ends, each with an exit code of its own and what to do next.
 
+use crate::advice;
 use crate::config::Address;
 use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::replica::{Order, Unable};
@@ -27,6 +28,10 @@ pub enum Ending {
     Store(OpenError),
     /// This replica's store, in this directory, can't be opened.
     Unopened(PathBuf, OpenError),
+    /// There is no store in this directory, but what is said. Nothing was changed.
+    NoStore(PathBuf, String),
+    /// The file that says whose store is in this directory is missing or damaged, and nothing else was looked at.
+    Unidentified(PathBuf),
     /// A look at a store has found something that must not be. Nothing was changed.
     Wrong {
         /// The store's directory.
@@ -87,8 +92,8 @@ impl Ending {
         match self {
             Ending::Config(_) => 78,
             Ending::Address { .. } => 69,
-            Ending::Store(_) | Ending::Unopened(..) | Ending::NotGoneOn(..) => 74,
-            Ending::Wrong { .. } | Ending::Unable(..) => 65,
+            Ending::Store(_) | Ending::Unopened(..) | Ending::NoStore(..) | Ending::NotGoneOn(..) => 74,
+            Ending::Unidentified(_) | Ending::Wrong { .. } | Ending::Unable(..) => 65,
             Ending::Unsure { .. } => 64,
             Ending::System { .. } => 71,
             Ending::Older | Ending::Stopped(_) => 70,
@@ -106,6 +111,19 @@ impl fmt::Display for Ending {
             }
             Ending::Store(error) => write!(f, "{error}"),
             Ending::Unopened(directory, error) => write!(f, "the store in {}: {error}", directory.display()),
+            Ending::NoStore(directory, instead) => write!(
+                f,
+                "{} {instead}: nothing was changed. Name the directory of a store: `ftqd --check-config` says where a replica \
+                 has its own. If that was here, nothing is left of it, and only other members can have what it held",
+                directory.display()
+            ),
+            Ending::Unidentified(directory) => write!(
+                f,
+                "nothing says whose store is in {}: see above. If it was never one, name the directory of a store: `ftqd \
+                 --check-config` says where a replica has its own. If it was, and there is a copy of the file `identity` in \
+                 it, put that back; else start ftqd, which sets all of it aside, and learns from other members if there are any",
+                directory.display()
+            ),
             Ending::Wrong { directory, wrong } => {
                 let things = if *wrong == 1 { "1 thing is".to_owned() } else { format!("{wrong} things are") };
                 write!(f, "{things} wrong with the store in {}: see above", directory.display())
@@ -152,8 +170,8 @@ fn unable(directory: &Path, why: Unable) -> String {
             "this store holds nothing of any cluster: start ftqd, or begin an empty cluster with: ftqd start-anew {place}"
         ),
         Unable::Hollow => format!(
-            "this store has lost its archive, and with it the queues: nothing can go on from it. Look for another member's \
-             store; if nobody has the data any more, an empty cluster begins with: ftqd start-anew {place}"
+            "this store has lost its archive, and with it the queues: nothing can go on from it. {}",
+            advice::elsewhere(directory)
         ),
         Unable::Seatless(members) => format!(
             "the members {members} do not know this store: it was about to join, was removed, or has lost its journal, and may \
@@ -180,10 +198,9 @@ fn undone(directory: &Path, error: &OpenError) -> String {
              with what is in the archive. What was accepted and is not there is lost then"
                 .to_owned()
         }
-        OpenError::Damaged { part: Part::Archive, .. } => format!(
-            ": without its archive nothing can go on from this store. Look for another member's; if nobody has the data any \
-             more, an empty cluster begins with: ftqd start-anew {place}"
-        ),
+        OpenError::Damaged { part: Part::Archive, .. } => {
+            format!(": without its archive nothing can go on from this store. {}", advice::elsewhere(directory))
+        }
         OpenError::Damaged { part: Part::Identity, .. } => {
             ": if there is a copy of the file `identity` in it, put that back".to_owned()
         }

@@ -1,8 +1,9 @@
 //! The first lines that a person sees: what runs, where its data is, and what to try.
 
+use crate::advice::{Here, Left};
 use crate::config::{Address, CLIENT_PORT, Config};
 use ftq_core::ids::{MemberId, MemberSet};
-use ftq_core::store::Condition;
+use ftq_core::store::{Condition, Opened};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -37,40 +38,26 @@ pub(crate) fn summary(config: &Config) -> String {
 }
 
 /// If the store has lost something: what that means for this replica, and what to do. It `is_alone` if nobody else is known.
-pub(crate) fn loss(condition: Condition, config: &Config, is_alone: bool) -> Option<String> {
-    let directory = config.data_dir.display();
-    let lost = match condition {
+pub(crate) fn loss(opened: &Opened, config: &Config, is_alone: bool) -> Option<String> {
+    let has_archive = opened.snapshot.is_some() || !opened.delivered.is_empty();
+    let (lost, left) = match opened.condition {
         Condition::Whole => return None,
-        Condition::Hollow { .. } => "the delivered log and the queues",
-        Condition::Forgetful => "the journal, with what this replica had promised",
+        Condition::Hollow { .. } => ("the delivered log and the queues", Left::Nothing),
+        Condition::Forgetful if has_archive => ("the journal, with what this replica had promised", Left::Seatless),
+        Condition::Forgetful => ("all that it held, with what this replica had promised", Left::Nothing),
     };
+    let directory = &config.data_dir;
+    let order = Here { me: config.me, directory, is_alone }.order(left);
     let then = if is_alone {
-        let anew = format!("ftqd start-anew {directory}");
-        let order = match condition {
-            Condition::Forgetful => {
-                format!("ftqd go-on-alone {directory} --me {} (or, if that finds nothing: {anew})", config.me)
-            }
-            Condition::Whole | Condition::Hollow { .. } => anew,
-        };
+        let place = directory.display();
         format!(
-            "Nobody else has it, so nothing is served. What was set aside is kept in {directory}; to go on without \
-             it, stop this and run: {order}"
+            "Nobody else has it, so nothing is served. What was set aside is kept in {place}; to go on without it, stop this, \
+             and {order}"
         )
     } else {
-        let order = match condition {
-            Condition::Forgetful => format!(
-                "stop them all, and run `ftqd go-on-alone {directory} --me {}`, which says what is here; if no member has \
-                 any data, `ftqd start-anew {directory}`",
-                config.me
-            ),
-            Condition::Whole | Condition::Hollow { .. } => format!(
-                "stop them all, and if another member has its queues, run `ftqd go-on-alone` there; else `ftqd start-anew \
-                 {directory}` here, and on each of the others the command that this prints"
-            ),
-        };
         format!(
-            "Nothing is served from here until the other members have brought it back. Only if they can't, since all \
-             have lost theirs: {order}"
+            "Nothing is served from here until the other members have brought it back. Only if they can't, since all have lost \
+             theirs: stop them all, and {order}"
         )
     };
     Some(format!("the store has lost {lost}. {then}"))
@@ -107,6 +94,8 @@ pub(crate) fn invitation(client: &Address) -> String {
 mod tests {
     use super::*;
     use crate::config::Told;
+    use ftq_core::ids::{Digest, Slot};
+    use ftq_core::store::Snapshot;
 
     fn id(n: u8) -> MemberId {
         MemberId::new(n).expect("an id")
@@ -129,5 +118,25 @@ mod tests {
         let line = forlorn(&config, [id(1), id(2)].into_iter().collect(), known.into_iter()).expect("a line");
         assert!(line.contains("Say join = [\"192.0.2.2:7411\"] in it, and peer = \"127.0.0.1:7411\""), "{line}");
         assert_eq!(forlorn(&config, MemberSet::of(id(1)), known.into_iter()), None, "it is alone");
+    }
+
+    /// With its archive it can go on, as the member that somebody says; without it there is nothing to go on with.
+    #[test]
+    fn a_loss_is_said_with_the_order_that_fits() {
+        let config = Config::parse("", &Told::default()).expect("a configuration");
+        assert_eq!(loss(&Opened::default(), &config, true), None);
+        let hollow = Condition::Hollow { base: Slot(3), digest: Digest::default() };
+        let archive = Opened { snapshot: Some(Snapshot::default()), ..Opened::default() };
+        for (condition, of, lost, order) in [
+            (hollow, Opened::default(), "the delivered log", "stop this, and run `ftqd start-anew "),
+            (Condition::Forgetful, archive, "the journal, ", " --me 1`"),
+            (Condition::Forgetful, Opened::default(), "all that it held", "stop this, and run `ftqd start-anew "),
+        ] {
+            let line = loss(&Opened { condition, ..of }, &config, true).expect("a line");
+            assert!(line.starts_with(&format!("the store has lost {lost}")) && line.contains(order), "{line}");
+            assert!(line.contains("Nobody else has it, so nothing is served"), "{line}");
+        }
+        let line = loss(&Opened { condition: hollow, ..Opened::default() }, &config, false).expect("a line");
+        assert!(line.contains("stop them all, and if another member has a whole store"), "{line}");
     }
 }

@@ -10,7 +10,7 @@
 //! Nothing on the loop waits for a disk or for a socket.
 
 mod addresses;
-mod alone;
+mod advice;
 mod arguments;
 mod board;
 mod client_port;
@@ -39,7 +39,7 @@ mod stuck;
 mod tally;
 mod version;
 
-use arguments::{Arguments, Command};
+use arguments::Arguments;
 use board::Board;
 use config::Config;
 pub use ending::Ending;
@@ -74,11 +74,7 @@ fn start(arguments: &Arguments) -> Result<(), Ending> {
         return Ok(());
     }
     if let Some(command) = &arguments.command {
-        return match command {
-            Command::Verify(verify) => offline::verify(&verify.directory),
-            Command::StartAnew(anew) => offline::start_anew(&anew.directory, anew.code),
-            Command::GoOnAlone(order) => alone::go_on(&order.directory, order.me, order.yes),
-        };
+        return offline::run(command);
     }
     if let Some(replicas) = arguments.playground {
         return playground::play(replicas, arguments.log);

@@ -1,5 +1,6 @@
 //! Why nothing is served, and what to do: said when that lasts, and again now and then as long as it does.
 
+use crate::advice::{Here, Left};
 use ftq_core::ids::{MemberId, MemberSet};
 use ftq_core::machine::Machine;
 use ftq_core::replica::Replica;
@@ -78,13 +79,21 @@ fn why<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Pa
     let absent = members.minus(present);
     let voters = group.voters(now).intersection(present);
     let forgetful = present.minus(voters);
+    let order = || {
+        let left = match (group.has_state(), group.voters(now).contains(me)) {
+            (false, _) => Left::Nothing,
+            (true, true) => Left::Seated,
+            (true, false) => Left::Seatless,
+        };
+        Here { me, directory, is_alone: members == MemberSet::of(me) }.order(left)
+    };
     let enough = |set: MemberSet| group.log().electorate().may_form_view(set);
     if !enough(present) {
         return format!(
             "of the members {members} only {present} hear each other, which is no quorum. Is ftqd running on {absent}, does \
              the network let UDP through, are the keys the same? If {absent} can never come back, with what they had: stop \
              this, and {}",
-            order(now, replica, me, directory)
+            order()
         );
     }
     if !enough(voters) {
@@ -92,7 +101,7 @@ fn why<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Pa
         return format!(
             "{forgetful} have lost their journals, and the others alone are no quorum. {wait}If nobody with a whole store is \
              left to start: stop all, and {}",
-            order(now, replica, me, directory)
+            order()
         );
     }
     if !group.votes() {
@@ -105,23 +114,6 @@ fn why<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Pa
         );
     }
     format!("{present} hear each other and could form a view: if this stays so, look at their logs and disks")
-}
-
-/// What the operator orders when nobody else is left: to go on with what is here, or with nothing.
-fn order<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Path) -> String {
-    let (group, place) = (replica.group(), directory.display());
-    if !group.has_state() {
-        return format!(
-            "run `ftqd start-anew {place}` here, which begins an empty cluster and keeps the old store aside; if another \
-             member has a whole store, `ftqd go-on-alone` there instead"
-        );
-    }
-    let is_seated = group.voters(now).contains(me);
-    let named = if is_seated { String::new() } else { format!(" --me {me}") };
-    format!(
-        "run `ftqd go-on-alone {place}{named}`, which says what is here and how to begin another cluster with that. Of several \
-         members that are left take the one with the last view and, in that, the longest log"
-    )
 }
 
 #[cfg(test)]

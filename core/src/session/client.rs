@@ -15,15 +15,19 @@
 //! with a replay window; how a call ended is told from how many copies went out.
 
 mod attempt;
+mod calls;
 mod due;
 mod options;
+mod refusals;
 #[cfg(test)]
 mod tests;
 
 pub use options::Options;
 
 use self::attempt::Attempt;
-use super::message::{ClientMessage, Outcome, Refusal, RequestName, ServerMessage, SessionId};
+use self::calls::{Closing, Outstanding, Reading, Waiting};
+use self::refusals::Retry;
+use super::message::{ClientMessage, Outcome, Refusal, ServerMessage, SessionId};
 use super::table::WINDOW;
 use crate::chance::Chance;
 use crate::machine::Place;
@@ -94,58 +98,6 @@ enum Stage {
     Open { session: SessionId, last: u64, used_at: Time },
 }
 
-/// A command that has no number yet.
-#[derive(Clone, Debug)]
-struct Waiting {
-    call: CallId,
-    deadline: Time,
-    command: Bytes,
-}
-
-/// A command that was sent.
-#[derive(Clone, Debug)]
-struct Outstanding {
-    call: CallId,
-    deadline: Time,
-    command: Bytes,
-    attempt: Attempt,
-    /// Copies sent to each server that it has not refused: any of them may be executed.
-    copies: Vec<u32>,
-    refusal: Option<Refusal>,
-}
-
-/// How a request goes on after a replica said no.
-#[derive(Clone, Copy, Debug)]
-enum Retry {
-    Elsewhere,
-    After { ms: u32 },
-    ElsewhereAfter { ms: u32 },
-}
-
-/// A question that was sent.
-#[derive(Clone, Debug)]
-struct Reading {
-    call: CallId,
-    deadline: Time,
-    local: bool,
-    /// Whether it is one by which something is ordered: then it matters who has heard it.
-    is_order: bool,
-    question: Bytes,
-    attempt: Attempt,
-    /// Copies sent to each server that it has not refused.
-    copies: Vec<u32>,
-    refusal: Option<Refusal>,
-}
-
-/// A session that is to be closed.
-#[derive(Clone, Debug)]
-struct Closing {
-    call: CallId,
-    session: SessionId,
-    deadline: Time,
-    attempt: Attempt,
-}
-
 /// One client.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -161,9 +113,6 @@ pub struct Client {
     last_call: u64,
     out: VecDeque<Output>,
 }
-
-/// Room is not made in a moment.
-const DISK_FULL_AFTER_MS: u32 = 250;
 
 impl Client {
     /// A client without a session. `seed` is random, drawn for this client.
@@ -330,90 +279,6 @@ impl Client {
         self.done(outstanding.call, ended);
     }
 
-    /// A replica would not take a copy.
-    fn refused(&mut self, now: Time, server: usize, request: RequestName, refusal: Refusal) {
-        match request {
-            RequestName::Close(_) => {}
-            RequestName::Open(nonce) => {
-                let opening = matches!(&self.stage, Stage::Opening { nonce: mine, .. } if *mine == nonce);
-                if opening && refusal == Refusal::NotAllowed {
-                    return self.give_up(refusal);
-                }
-            }
-            RequestName::Call(session, number) => {
-                let Some(call) = self.calls.get_mut(&(session, number)) else { return };
-                // A refusal counts for one copy; a second one from a server that got one copy, for none.
-                let Some(copies) = call.copies.get_mut(server).filter(|copies| **copies > 0) else { return };
-                *copies -= 1;
-                call.refusal = Some(refusal);
-                if refusal.is_final() && call.under_way() == 0 {
-                    let id = call.call;
-                    self.calls.remove(&(session, number));
-                    return self.done(id, Ended::Refused(refusal));
-                }
-            }
-            RequestName::Read(nonce) => {
-                let Some(read) = self.reads.get_mut(&nonce) else { return };
-                if let Some(copies) = read.copies.get_mut(server) {
-                    *copies = copies.saturating_sub(1);
-                }
-                read.refusal = Some(refusal);
-                if refusal.is_final() && (!read.is_order || read.under_way() == 0) {
-                    let id = read.call;
-                    self.reads.remove(&nonce);
-                    return self.done(id, Ended::Refused(refusal));
-                }
-            }
-        }
-        match refusal {
-            Refusal::NoQuorum => self.retry(now, server, request, Retry::Elsewhere),
-            Refusal::Busy { after_ms } => self.retry(now, server, request, Retry::After { ms: after_ms }),
-            Refusal::DiskFull => {
-                self.retry(now, server, request, Retry::ElsewhereAfter { ms: DISK_FULL_AFTER_MS });
-            }
-            // It goes on as if nothing had been said: another copy may still be executed.
-            Refusal::TooLarge | Refusal::NotAllowed => {}
-        }
-    }
-
-    /// A replica that was asked last has said no: the request goes elsewhere at once, or waits.
-    fn retry(&mut self, now: Time, server: usize, request: RequestName, retry: Retry) {
-        let attempt = match (request, &mut self.stage) {
-            (RequestName::Open(nonce), Stage::Opening { nonce: mine, attempt }) if *mine == nonce => Some(attempt),
-            (RequestName::Open(_), Stage::Closed | Stage::Opening { .. } | Stage::Open { .. }) => None,
-            (RequestName::Call(session, number), _) => {
-                self.calls.get_mut(&(session, number)).map(|call| &mut call.attempt)
-            }
-            (RequestName::Close(session), _) => {
-                let closing = self.closing.iter_mut().find(|closing| closing.session == session);
-                closing.map(|closing| &mut closing.attempt)
-            }
-            (RequestName::Read(nonce), _) => self.reads.get_mut(&nonce).map(|read| &mut read.attempt),
-        };
-        let Some(attempt) = attempt.filter(|attempt| attempt.server() == server) else { return };
-        match retry {
-            Retry::After { ms } => attempt.wait(now, ms, &mut self.chance),
-            Retry::ElsewhereAfter { ms } => {
-                attempt.pass_on(&self.options);
-                attempt.wait(now, ms, &mut self.chance);
-            }
-            Retry::Elsewhere => {
-                attempt.move_on(now, &self.options, &mut self.chance);
-                if self.preferred == server {
-                    self.preferred = attempt.server();
-                }
-            }
-        }
-    }
-
-    /// There will be no session: whatever waits for one was not sent.
-    fn give_up(&mut self, refusal: Refusal) {
-        self.stage = Stage::Closed;
-        for waiting in core::mem::take(&mut self.waiting) {
-            self.done(waiting.call, Ended::Refused(refusal));
-        }
-    }
-
     fn name_call(&mut self) -> CallId {
         self.last_call += 1;
         CallId(self.last_call)
@@ -421,35 +286,5 @@ impl Client {
 
     fn done(&mut self, call: CallId, ended: Ended) {
         self.out.push_back(Output::Done { call, ended });
-    }
-}
-
-impl Outstanding {
-    /// How many copies may still be executed, or have been.
-    fn under_way(&self) -> u32 {
-        self.copies.iter().sum()
-    }
-
-    /// How it ends when its time is over.
-    fn late(&self) -> Ended {
-        match self.refusal {
-            Some(refusal) if self.under_way() == 0 => Ended::Refused(refusal),
-            Some(_) | None => Ended::Unknown,
-        }
-    }
-}
-
-impl Reading {
-    /// How many copies may still be answered, or have been.
-    fn under_way(&self) -> u32 {
-        self.copies.iter().sum()
-    }
-
-    /// How it ends when its time is over.
-    fn late(&self) -> Ended {
-        match self.refusal {
-            Some(refusal) if !self.is_order || self.under_way() == 0 => Ended::Refused(refusal),
-            Some(_) | None => Ended::Unknown,
-        }
     }
 }

@@ -71,7 +71,7 @@ impl Service {
         limits::raise(peers.buffers().chain(clients.buffer()));
         let names = Names::ask(config, peers.from(), wake.clone())?;
         let is_alone = config.members.len() == 1 && config.join.is_empty() && !peers.knows_others();
-        if let Some(warning) = greeting::loss(opened.condition, config, is_alone) {
+        if let Some(warning) = greeting::loss(&opened, config, is_alone) {
             log::error!("{warning}");
         }
         let options = Options {

@@ -1,6 +1,7 @@
 //! Two of three are lost with their disks. By the operator's order the third goes on alone, with all that was acknowledged;
 //! the others join it with empty stores, and then it may go too.
 
+use super::offline::{ends, ftqd, text};
 use super::{cluster, program};
 use ftq_tests::process::{CEILING, Cluster, Ticks, pause};
 use std::fs;
@@ -10,22 +11,6 @@ use std::time::Duration;
 
 /// What is pushed before the loss.
 const ITEMS: [&str; 5] = ["one", "two", "three", "four", "five"];
-
-fn ftqd(command: &str, directory: &Path, arguments: &[&str]) -> Output {
-    let mut ftqd = Command::new(program());
-    ftqd.args(["ftqd", command]).arg(directory).args(arguments).stdin(Stdio::null()).output().expect("ftqd runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// It ends with this code, and says this to whoever asked and that to whoever reads the log.
-fn ends(output: &Output, code: i32, out: &str, error: &str) {
-    let (said, complained) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{said}{complained}");
-    assert!(said.contains(out) && complained.contains(error), "{said}{complained}");
-}
 
 /// Two of three are dead, the third is stopped, and all that was acknowledged is on its disk.
 fn bereft() -> Cluster {
@@ -186,16 +171,6 @@ fn without_its_journal_the_archive_goes_on() {
     ends(&ftqd("go-on-alone", &data, &["--yes", "--me", "3"]), 0, "done", "");
     cluster.start(3);
     is_all_there(&cluster);
-}
-
-#[test]
-fn what_is_no_store_of_a_cluster_is_refused() {
-    let directory = tempfile::tempdir().expect("a directory");
-    ends(&ftqd("go-on-alone", directory.path(), &["--yes"]), 74, "", "holds no store");
-    ends(&ftqd("go-on-alone", &directory.path().join("nowhere"), &["--yes"]), 74, "", "can't look into");
-    ends(&ftqd("go-on-alone", directory.path(), &["--me", "64"]), 64, "", "1 to 63");
-    assert!(ftqd("start-anew", directory.path(), &[]).status.success());
-    ends(&ftqd("go-on-alone", directory.path(), &["--yes"]), 65, "", "holds nothing of any cluster");
 }
 
 fn copy(from: &Path, to: &Path) {

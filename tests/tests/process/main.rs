@@ -10,6 +10,7 @@ mod joining;
 mod keys;
 mod kills;
 mod library;
+mod offline;
 mod operations;
 mod playground;
 mod python;

@@ -1,8 +1,9 @@
 //! The queues as the machine that sessions are around: bytes in, bytes out.
 
 use super::answer::{Reply, encode_reply};
-use super::command::{Command, Question};
+use super::command::Command;
 use super::limits::NUMBER_MAX;
+use super::question::Question;
 use super::{Executed, Queues, digest, snapshot};
 use crate::ids::{Digest, Slot};
 use crate::machine::{Completion, Machine, Place, Progress, Ticket, UnknownRules, Unrestored};

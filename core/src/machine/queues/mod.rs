@@ -41,6 +41,7 @@ mod label;
 mod leases;
 mod limits;
 mod options;
+mod question;
 mod queue;
 mod room;
 mod rules;
@@ -52,7 +53,7 @@ mod waits;
 mod written;
 
 pub use answer::{Answer, Delivery, Reply, Seen, Size, Statistics, Summary, Totals, decode_reply, encode_reply};
-pub use command::{Command, Question};
+pub use command::Command;
 pub use error::Error;
 pub use label::{Label, QueueId, Receipt};
 pub use limits::{
@@ -60,6 +61,7 @@ pub use limits::{
     PRIORITIES, PRIORITY_DEFAULT, REQUEST_BYTES_MAX, RESTORE_STEP, SPAN_MS_MAX, WAIT_MS_MAX, WAITS_MAX,
 };
 pub use options::{PushOptions, Settings};
+pub use question::Question;
 pub use rules::Rules;
 
 use super::stretches::Stretches;

@@ -1,6 +1,7 @@
 //! What a client promises its caller, a story each.
 
 use super::*;
+use crate::session::message::RequestName;
 use crate::time::Span;
 
 const SECOND: Time = Time(1_000_000);

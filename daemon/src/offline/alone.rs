@@ -1,25 +1,28 @@
 //! The operator's order to go on with what one store holds, where the quorum of its cluster is lost for ever (RULES S7):
 //! another cluster begins, of that one member, and the others join it with empty stores.
 
+use super::{come_in, draw_code};
+use crate::arguments::GoOnAlone;
 use crate::ending::Ending;
-use crate::offline;
 use crate::orders;
-use ftq_core::ids::{MemberId, MemberSet};
+use ftq_core::ids::MemberSet;
 use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Survivor, Unable};
 use ftq_storage::disk::{OpenError, Predecessor};
 use std::path::Path;
 
 /// Says what is there and what would become of it, and does it if whoever orders it is sure.
-pub(crate) fn go_on(directory: &Path, named: Option<MemberId>, is_sure: bool) -> Result<(), Ending> {
-    let undone = |error: OpenError| Ending::NotGoneOn(directory.to_owned(), error);
-    let unable = |why: Unable| Ending::Unable(directory.to_owned(), why);
+pub(super) fn run(order: &GoOnAlone) -> Result<(), Ending> {
+    let GoOnAlone { directory, me: named, yes: is_sure } = order;
+    let undone = |error: OpenError| undone(directory, error);
+    let unable = |why: Unable| Ending::Unable(directory.clone(), why);
+    super::seek(directory)?;
     let _signals = orders::outlive_file_limits()?;
     let predecessor = Predecessor::look(directory).map_err(undone)?;
     let identity = predecessor.identity();
     let cluster = identity.cluster().ok_or_else(|| unable(Unable::Blank))?;
     let machine = Queues::of_build(Rules::NEWEST, Limits::default());
-    let survivor = match Survivor::of(cluster, named, predecessor.opened().clone(), machine, |_| {}) {
+    let survivor = match Survivor::of(cluster, *named, predecessor.opened().clone(), machine, |_| {}) {
         Err(Unable::Quorum { me, members }) if members == MemberSet::of(me) => {
             println!(
                 "{} is the cluster of member {me} alone already: nothing was changed, start ftqd",
@@ -36,9 +39,9 @@ pub(crate) fn go_on(directory: &Path, named: Option<MemberId>, is_sure: bool) ->
     println!("{}", plan(directory, &survivor));
     if !is_sure {
         let others = survivor.former().set().without(me);
-        return Err(Ending::Unsure { directory: directory.to_owned(), others, named });
+        return Err(Ending::Unsure { directory: directory.clone(), others, named: *named });
     }
-    let code = offline::draw_code()?;
+    let code = draw_code()?;
     let aside = predecessor.succeed(code, |store| survivor.begin(store)).map_err(undone)?;
     let place = directory.display();
     println!("done: the store in {place} is of another cluster now; the former one is kept as {place}/{aside}");
@@ -47,9 +50,20 @@ pub(crate) fn go_on(directory: &Path, named: Option<MemberId>, is_sure: bool) ->
     Ok(())
 }
 
+/// How an order ends that was not carried out. What is said of the store then is of none where there is none.
+fn undone(directory: &Path, error: OpenError) -> Ending {
+    if let OpenError::NoStore { foreign, .. } = error {
+        return Ending::NoStore(directory.to_owned(), format!("holds no store, but {foreign}"));
+    }
+    if let OpenError::Empty { .. } = error {
+        return Ending::NoStore(directory.to_owned(), "holds no store".to_owned());
+    }
+    Ending::NotGoneOn(directory.to_owned(), error)
+}
+
 /// How others come in.
 fn invite(code: &[u8; 16]) {
-    let command = offline::come_in(code);
+    let command = come_in(code);
     println!("each other member comes in with an empty store: {command} there, start ftqd, then: ftqctl member add ID");
 }
 
