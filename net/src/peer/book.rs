@@ -10,7 +10,8 @@
 //! elsewhere is worth a question to there, no longer than what came.
 //!
 //! Always: only an answer moves an address, and none moves one that is configured. While a replica answers where it was,
-//! nobody else with its id is believed elsewhere. What is told by others is only asked.
+//! nobody else with its id is believed elsewhere; nor before who is remembered, or told of, has had its time to answer. What
+//! is told by others is only asked.
 
 mod notice;
 mod page;
@@ -38,7 +39,7 @@ const PROOF_AT: usize = 8;
 /// Who has answered is asked again after this: it may have come to be elsewhere.
 const AGAIN: Span = Span::secs(10);
 
-/// Who answers where it was within this is not believed to be elsewhere.
+/// Who answers where it is known within this is not believed to be elsewhere.
 const MOVES_AFTER: Span = Span::secs(2);
 
 /// Members whose addresses are learned: a cluster's, and as many again that come and go.
@@ -242,8 +243,11 @@ impl Book {
         }
         let claims = told.iter().find(|(member, _)| *member == sender).map(|(_, address)| *address);
         match claims.and_then(|claimed| self.reachable(claimed)) {
-            // Somebody may have passed it on: it is asked where it says that it is.
-            Some(claimed) if !is_same(claimed, from) => self.remember(now, sender, claimed),
+            // Somebody may have passed it on: it is asked where it says that it is, and expected nowhere else.
+            Some(claimed) if !is_same(claimed, from) => {
+                self.pages.retain(|page| page.member != sender || !page.is_untrue(from));
+                self.remember(now, sender, claimed);
+            }
             Some(_) | None => self.find(now, sender, boot, from),
         }
         for (member, address) in told.iter().filter(|(member, _)| *member != sender) {
@@ -261,9 +265,12 @@ impl Book {
             self.pages.push(Page::learned(now, member, from));
         }
         let Some(page) = self.pages.iter_mut().find(|page| page.member == member) else { return };
-        let told = page.answered(now, boot, from);
-        let queue = if matches!(told, Some(Notice::Met { .. })) { &mut self.met } else { &mut self.out };
-        queue.extend(told);
+        for told in page.answered(now, boot, from).into_iter().flatten() {
+            match told {
+                Notice::Met { .. } => self.met.push_back(told),
+                Notice::Warning(_) | Notice::Say { .. } | Notice::Taken { .. } => self.out.push_back(told),
+            }
+        }
     }
 
     /// Somebody may be this member at another address. Whoever it is has precedence: it is asked before anybody is met.
