@@ -176,8 +176,8 @@ impl Book {
                 asked.push(address);
             }
         }
+        asked.extend(self.standing.due(now));
         asked.into_iter().for_each(|address| self.ask(now, address));
-        self.standing.tick(now);
         if now >= self.silent_at {
             self.silent_at = now + SAY_AGAIN;
             let joins = self.joins.iter().map(|join| join.text.clone()).collect();
@@ -247,10 +247,7 @@ impl Book {
         let of_me = told.iter().filter(|(member, _)| *member == self.keeper.me);
         let elsewhere =
             of_me.filter_map(|(_, address)| self.reachable(*address)).find(|address| !self.is_own(*address));
-        let is_asked = self.standing.answered(now, elsewhere.is_some());
-        if let Some(elsewhere) = elsewhere.filter(|_| is_asked) {
-            self.ask(now, elsewhere);
-        }
+        self.standing.answered(now, elsewhere);
     }
 
     /// A member has answered from there.

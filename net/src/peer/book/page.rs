@@ -34,7 +34,7 @@ struct Rival {
 }
 
 /// When to ask next: less and less often while there is no answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Round {
     pub(super) at: Time,
     pause: Span,

@@ -11,7 +11,9 @@
 //! Always: who is settled gives way to nobody, and who is taken meets nobody.
 
 use super::MOVES_AFTER;
+use super::page::Round;
 use ftq_core::time::Time;
+use std::net::SocketAddr;
 
 /// How sure it is that nobody else is this member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +22,8 @@ pub(super) enum Standing {
     Settled,
     /// It joins, and nobody has answered yet.
     Unheard,
-    /// Somebody else may be, and would have precedence; that is waited for until then.
-    Doubted { until: Time },
+    /// Somebody else may be, there, and would have precedence; that is asked, and waited for until then.
+    Doubted { elsewhere: SocketAddr, round: Round, until: Time },
     /// Somebody else is.
     Taken,
 }
@@ -40,15 +42,18 @@ impl Standing {
         *self = Standing::Settled;
     }
 
-    /// Another member has answered, and told of this one elsewhere, or not. Whether that one is to be asked.
-    #[must_use]
-    pub(super) fn answered(&mut self, now: Time, is_told_of: bool) -> bool {
+    /// Another member has answered, and told where else this one may be, if anywhere.
+    pub(super) fn answered(&mut self, now: Time, elsewhere: Option<SocketAddr>) {
         match self {
-            Standing::Unheard if is_told_of => *self = Standing::Doubted { until: now + MOVES_AFTER },
-            Standing::Unheard => *self = Standing::Settled,
-            Standing::Settled | Standing::Doubted { .. } | Standing::Taken => return false,
+            Standing::Unheard => {
+                *self = elsewhere.map_or(Standing::Settled, |elsewhere| Standing::Doubted {
+                    elsewhere,
+                    round: Round::new(now),
+                    until: now + MOVES_AFTER,
+                });
+            }
+            Standing::Settled | Standing::Doubted { .. } | Standing::Taken => {}
         }
-        is_told_of
     }
 
     /// Another replica has answered that is this member. Whether this one gives way to it.
@@ -61,11 +66,15 @@ impl Standing {
         true
     }
 
-    /// Who was waited for long enough is not there.
-    pub(super) fn tick(&mut self, now: Time) {
+    /// Where to ask for another one now, unless that was waited for long enough.
+    pub(super) fn due(&mut self, now: Time) -> Option<SocketAddr> {
         match self {
-            Standing::Doubted { until } if now >= *until => *self = Standing::Settled,
-            Standing::Settled | Standing::Unheard | Standing::Doubted { .. } | Standing::Taken => {}
+            Standing::Doubted { until, .. } if now >= *until => {
+                *self = Standing::Settled;
+                None
+            }
+            Standing::Doubted { elsewhere, round, .. } => round.is_due(now, Round::FIRST).then_some(*elsewhere),
+            Standing::Settled | Standing::Unheard | Standing::Taken => None,
         }
     }
 
@@ -74,10 +83,10 @@ impl Standing {
         self == Standing::Settled
     }
 
-    /// When to call [`Standing::tick`] at the latest.
+    /// When to call [`Standing::due`] at the latest.
     pub(super) fn deadline(self) -> Time {
         match self {
-            Standing::Doubted { until } => until,
+            Standing::Doubted { round, until, .. } => round.at.min(until),
             Standing::Settled | Standing::Unheard | Standing::Taken => Time::NEVER,
         }
     }
@@ -88,38 +97,46 @@ mod tests {
     use super::Standing::{Doubted, Settled, Taken, Unheard};
     use super::*;
     use ftq_core::time::Span;
+    use std::net::Ipv4Addr;
 
     const NOW: Time = Time(5_000_000);
 
-    /// Every state, and what becomes of it by every event.
+    fn elsewhere() -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::new(192, 0, 2, 44), 7411))
+    }
+
+    fn doubted() -> Standing {
+        Doubted { elsewhere: elsewhere(), round: Round::new(NOW), until: NOW + MOVES_AFTER }
+    }
+
+    /// What becomes of each by this event.
+    fn after(event: impl Fn(&mut Standing)) -> [Standing; 4] {
+        [Settled, Unheard, doubted(), Taken].map(|mut standing| {
+            event(&mut standing);
+            standing
+        })
+    }
+
     #[test]
-    fn each_event_leads_from_each_state_to_one() {
-        let doubted = Doubted { until: NOW + MOVES_AFTER };
-        let after = |event: &dyn Fn(&mut Standing)| {
-            [Settled, Unheard, doubted, Taken].map(|mut standing| {
-                event(&mut standing);
-                standing
-            })
-        };
-        let soon = NOW + Span::secs(1);
-        assert_eq!(after(&Standing::join), [Unheard, Unheard, doubted, Taken]);
-        assert_eq!(after(&Standing::seat), [Settled; 4]);
-        let asks = |is_told_of, asked: [bool; 4]| {
-            for (mut standing, asks) in [Settled, Unheard, doubted, Taken].into_iter().zip(asked) {
-                assert_eq!(standing.answered(soon, is_told_of), asks, "{standing:?}");
-            }
-        };
-        asks(false, [false; 4]);
-        asks(true, [false, true, false, false]);
-        let answered = |is_told_of| after(&|standing| _ = standing.answered(NOW, is_told_of));
-        assert_eq!(answered(false), [Settled, Settled, doubted, Taken]);
-        assert_eq!(answered(true), [Settled, doubted, doubted, Taken]);
-        assert_eq!(
-            after(&|standing| assert_eq!(standing.double(), *standing == Taken)),
-            [Settled, Taken, Taken, Taken]
-        );
-        assert_eq!(after(&|standing| standing.tick(soon)), [Settled, Unheard, doubted, Taken]);
-        assert_eq!(after(&|standing| standing.tick(NOW + MOVES_AFTER)), [Settled, Unheard, Settled, Taken]);
-        assert_eq!(after(&|standing| assert_eq!(standing.deadline() < Time::NEVER, *standing == doubted))[2], doubted);
+    fn each_event_leads_from_each_standing_to_one() {
+        assert_eq!(after(Standing::join), [Unheard, Unheard, doubted(), Taken]);
+        assert_eq!(after(Standing::seat), [Settled; 4]);
+        assert_eq!(after(|it| it.answered(NOW, None)), [Settled, Settled, doubted(), Taken]);
+        assert_eq!(after(|it| it.answered(NOW, Some(elsewhere()))), [Settled, doubted(), doubted(), Taken]);
+        assert_eq!(after(|it| assert_eq!(it.double(), *it == Taken)), [Settled, Taken, Taken, Taken]);
+        let ended = after(|it| assert_eq!(it.due(NOW + MOVES_AFTER), None));
+        assert_eq!(ended, [Settled, Unheard, Settled, Taken]);
+        assert_eq!(ended.map(Standing::deadline), [Time::NEVER; 4]);
+    }
+
+    #[test]
+    fn who_may_be_elsewhere_is_asked_each_second_until_its_time_is_up() {
+        let mut standing = doubted();
+        let mut asked_at = Vec::new();
+        while standing.deadline() < Time::NEVER {
+            let now = standing.deadline();
+            asked_at.extend(standing.due(now).map(|_| now.since(NOW)));
+        }
+        assert_eq!((standing, asked_at), (Settled, vec![Span::ZERO, Span::secs(1)]));
     }
 }

@@ -236,6 +236,22 @@ fn who_has_the_id_of_somebody_who_runs_does_not_begin() {
     assert_eq!(doubles.len(), 1, "{rivals:?}");
 }
 
+/// Nor if the first question to the one that runs is lost.
+#[test]
+fn who_may_have_the_id_is_asked_more_than_once() {
+    let mut world = World::of([1, 2, 3]);
+    world.join(4, 44, home(4));
+    world.run(30);
+    let first = world.books.remove(&home(4)).expect("it is there");
+    let other = at("192.0.2.44:7411");
+    world.join(4, 45, other);
+    world.run(1);
+    world.books.insert(home(4), first);
+    world.run(5);
+    assert!(world.is_taken(other) && !world.is_taken(home(4)));
+    assert!(!world.said.iter().any(|(at, notice)| *at == other && matches!(notice, Notice::Met { .. })));
+}
+
 /// The same, but the member that has the id is not configured as a name of this one: it has a file.
 #[test]
 fn nor_does_who_has_the_id_of_a_member_that_is_configured() {
