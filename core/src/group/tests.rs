@@ -3,6 +3,7 @@
 //! What a lossy network and a disk that forgets do to them is the simulator's part; here the protocol is
 //! seen without the noise.
 
+mod downloads;
 mod opened;
 mod rules;
 

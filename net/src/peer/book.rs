@@ -10,35 +10,34 @@
 //! elsewhere is worth a question to there, no longer than what came.
 //!
 //! Always: only an answer moves an address, and none moves one that is configured. While a replica answers where it was,
-//! nobody else with its id is believed elsewhere. What is told by others is only asked.
+//! nobody else with its id is believed elsewhere; nor before who is remembered, or told of, has had its time to answer. What
+//! is told by others is only asked.
 
+mod nonces;
 mod notice;
 mod page;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use notice::{Notice, Warning};
 
-use super::introduction::{AddressNonce, INTRODUCTION_BYTES, Introduction, NONCE_BYTES, NOTHING, TOLD_MAX};
+use super::introduction::{AddressNonce, INTRODUCTION_BYTES, Introduction, NOTHING, TOLD_MAX};
 use super::is_same;
 use crate::socket::Path;
 use ftq_core::ids::{BootId, ClusterId, MemberId};
 use ftq_core::link::{HEADER_BYTES, PacketName, opening_aside};
 use ftq_core::time::{Span, Time};
+use nonces::Nonces;
 use page::{Page, Round};
-use ring::hmac;
+use standing::Standing;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-
-/// An answer that takes longer is asked for again.
-const NONCE_AGE: Span = Span::secs(3);
-/// Where the proof of a nonce begins, behind its time.
-const PROOF_AT: usize = 8;
 
 /// Who has answered is asked again after this: it may have come to be elsewhere.
 const AGAIN: Span = Span::secs(10);
 
-/// Who answers where it was within this is not believed to be elsewhere.
+/// Who answers where it is known within this is not believed to be elsewhere.
 const MOVES_AFTER: Span = Span::secs(2);
 
 /// Members whose addresses are learned: a cluster's, and as many again that come and go.
@@ -67,16 +66,12 @@ pub struct Keeper {
 #[derive(Debug)]
 pub struct Book {
     keeper: Keeper,
-    /// What nonces are made with.
-    proofs: hmac::Key,
+    nonces: Nonces,
     /// The number of the packet that was made last.
     number: u64,
     pages: Vec<Page>,
     joins: Vec<Join>,
-    /// Whether it is known that nobody else is this member.
-    is_settled: bool,
-    /// Where somebody else may be this member; that is waited for until then.
-    doubt: Option<Time>,
+    standing: Standing,
     silent_at: Time,
     doubled_at: Time,
     malformed: u64,
@@ -98,12 +93,11 @@ impl Book {
     pub fn new(keeper: Keeper, secret: &[u8; 32]) -> Book {
         Book {
             keeper,
-            proofs: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            nonces: Nonces::new(secret),
             number: 0,
             pages: Vec::new(),
             joins: Vec::new(),
-            is_settled: true,
-            doubt: None,
+            standing: Standing::Settled,
             silent_at: Time::NEVER,
             doubled_at: Time(0),
             malformed: 0,
@@ -120,14 +114,14 @@ impl Book {
 
     /// Another replica is to be found there, whose address is written so; what it means may follow.
     pub fn join(&mut self, now: Time, text: String, address: Option<SocketAddr>) {
-        self.is_settled = false;
+        self.standing.join();
         self.silent_at = now + SILENT_AFTER;
         self.joins.push(Join { text, address, round: Round::new(now) });
     }
 
     /// The store here is one that the cluster knows: whoever else says to be this member is wrong.
     pub fn seat(&mut self) {
-        self.is_settled = true;
+        self.standing.seat();
     }
 
     /// The address that is written so in `join` means this from now on.
@@ -158,12 +152,12 @@ impl Book {
             return;
         };
         let (Some(sender), false) = (MemberId::new(name.sender), name.boot == self.keeper.boot) else { return };
-        let is_there = said.answers != NOTHING && self.proves(now, path.remote, &said.answers);
+        let is_there = said.answers != NOTHING && self.nonces.proves(now, path.remote, &said.answers);
         if is_there {
             self.believe(now, sender, name.boot, path.remote, &said.told);
         }
         if said.asks != NOTHING {
-            let asks = if is_there { NOTHING } else { self.nonce(now, path.remote) };
+            let asks = if is_there { NOTHING } else { self.nonces.nonce(now, path.remote) };
             self.say(now, path, asks, said.asks);
         }
     }
@@ -182,10 +176,8 @@ impl Book {
                 asked.push(address);
             }
         }
+        asked.extend(self.standing.due(now));
         asked.into_iter().for_each(|address| self.ask(now, address));
-        if self.doubt.is_some_and(|until| now >= until) {
-            (self.doubt, self.is_settled) = (None, true);
-        }
         if now >= self.silent_at {
             self.silent_at = now + SAY_AGAIN;
             let joins = self.joins.iter().map(|join| join.text.clone()).collect();
@@ -195,7 +187,7 @@ impl Book {
 
     /// What there is to do now.
     pub fn poll(&mut self) -> Option<Notice> {
-        self.out.pop_front().or_else(|| if self.is_settled { self.met.pop_front() } else { None })
+        self.out.pop_front().or_else(|| if self.standing.is_settled() { self.met.pop_front() } else { None })
     }
 
     /// When to call [`Book::tick`] at the latest.
@@ -203,7 +195,7 @@ impl Book {
         let pages = self.pages.iter().map(Page::deadline);
         // Where a name means nothing yet there is nobody to ask.
         let joins = self.joins.iter().filter(|join| join.address.is_some()).map(|join| join.round.at);
-        pages.chain(joins).chain(self.doubt).fold(self.silent_at, Time::min)
+        pages.chain(joins).chain([self.standing.deadline()]).fold(self.silent_at, Time::min)
     }
 
     /// Where to send to: who is configured, and who is known to be there.
@@ -242,17 +234,20 @@ impl Book {
         }
         let claims = told.iter().find(|(member, _)| *member == sender).map(|(_, address)| *address);
         match claims.and_then(|claimed| self.reachable(claimed)) {
-            // Somebody may have passed it on: it is asked where it says that it is.
-            Some(claimed) if !is_same(claimed, from) => self.remember(now, sender, claimed),
+            // Somebody may have passed it on: it is asked where it says that it is, and expected nowhere else.
+            Some(claimed) if !is_same(claimed, from) => {
+                self.pages.retain(|page| page.member != sender || !page.is_untrue(from));
+                self.remember(now, sender, claimed);
+            }
             Some(_) | None => self.find(now, sender, boot, from),
         }
         for (member, address) in told.iter().filter(|(member, _)| *member != sender) {
             self.remember(now, *member, *address);
-            if *member == self.keeper.me && !self.is_settled && self.doubt.is_none() {
-                self.doubt_at(now, *address);
-            }
         }
-        self.is_settled |= self.doubt.is_none();
+        let of_me = told.iter().filter(|(member, _)| *member == self.keeper.me);
+        let elsewhere =
+            of_me.filter_map(|(_, address)| self.reachable(*address)).find(|address| !self.is_own(*address));
+        self.standing.answered(now, elsewhere);
     }
 
     /// A member has answered from there.
@@ -261,24 +256,18 @@ impl Book {
             self.pages.push(Page::learned(now, member, from));
         }
         let Some(page) = self.pages.iter_mut().find(|page| page.member == member) else { return };
-        let told = page.answered(now, boot, from);
-        let queue = if matches!(told, Some(Notice::Met { .. })) { &mut self.met } else { &mut self.out };
-        queue.extend(told);
-    }
-
-    /// Somebody may be this member at another address. Whoever it is has precedence: it is asked before anybody is met.
-    fn doubt_at(&mut self, now: Time, address: SocketAddr) {
-        let Some(address) = self.reachable(address).filter(|address| !self.is_own(*address)) else { return };
-        self.doubt = Some(now + MOVES_AFTER);
-        self.ask(now, address);
+        for told in page.answered(now, boot, from).into_iter().flatten() {
+            match told {
+                Notice::Met { .. } => self.met.push_back(told),
+                Notice::Warning(_) | Notice::Say { .. } | Notice::Taken { .. } => self.out.push_back(told),
+            }
+        }
     }
 
     /// Somebody else is this member, there and now.
     fn double(&mut self, now: Time, address: SocketAddr) {
         let me = self.keeper.me;
-        if !self.is_settled {
-            // It meets nobody any more.
-            self.doubt = Some(Time::NEVER);
+        if self.standing.double() {
             self.out.push_back(Notice::Taken { me, address });
         } else if now >= self.doubled_at {
             self.doubled_at = now + SAY_AGAIN;
@@ -298,7 +287,7 @@ impl Book {
     }
 
     fn ask(&mut self, now: Time, address: SocketAddr) {
-        let asks = self.nonce(now, address);
+        let asks = self.nonces.nonce(now, address);
         self.say(now, Path::to(address), asks, NOTHING);
     }
 
@@ -312,27 +301,6 @@ impl Book {
         let told = own.map(|own| (me, own)).into_iter().chain(others).take(TOLD_MAX).collect();
         Introduction { asks, answers, told }.encode(&mut packet);
         self.out.push_back(Notice::Say { path, packet });
-    }
-
-    /// What only who receives at this address, at about this time, can know.
-    fn nonce(&self, now: Time, address: SocketAddr) -> AddressNonce {
-        let mut nonce = [0; NONCE_BYTES];
-        nonce[..PROOF_AT].copy_from_slice(&now.0.to_be_bytes());
-        let mut context = hmac::Context::with_key(&self.proofs);
-        context.update(&nonce[..PROOF_AT]);
-        match address.ip().to_canonical() {
-            IpAddr::V4(ip) => context.update(&ip.octets()),
-            IpAddr::V6(ip) => context.update(&ip.octets()),
-        }
-        context.update(&address.port().to_be_bytes());
-        nonce[PROOF_AT..].copy_from_slice(&context.sign().as_ref()[..NONCE_BYTES - PROOF_AT]);
-        nonce
-    }
-
-    /// Whether this was asked at this address just now. It comes out of a seal, so nobody outside can try many.
-    fn proves(&self, now: Time, address: SocketAddr, answers: &AddressNonce) -> bool {
-        let said_at = Time(answers.first_chunk().map_or(0, |time| u64::from_be_bytes(*time)));
-        said_at <= now && now.since(said_at) <= NONCE_AGE && self.nonce(said_at, address) == *answers
     }
 
     /// The same address as a socket of this kind sends to it, if it can.

@@ -4,7 +4,7 @@ use super::*;
 use crate::ids::Seat;
 use notice::Notice;
 
-fn first_of_three() -> Options {
+pub(super) fn first_of_three() -> Options {
     Options {
         me: m(1),
         cluster: ClusterId([7; 16]),
@@ -193,7 +193,7 @@ fn s9_a_snapshot_takes_nothing_from_a_log_that_holds_more() {
 }
 
 /// Everyone is heard, just now.
-struct Near(Time);
+pub(super) struct Near(pub(super) Time);
 
 impl Mesh for Near {
     fn heard_at(&self, _: MemberId) -> Option<Time> {
@@ -208,7 +208,7 @@ impl Mesh for Near {
 }
 
 /// The notes that a group sends when it is called at this time.
-fn notes(group: &mut Group, now: Time) -> Vec<(MemberSet, Message)> {
+pub(super) fn notes(group: &mut Group, now: Time) -> Vec<(MemberSet, Message)> {
     group.tick(now, &Near(now));
     let outputs = core::iter::from_fn(|| group.poll());
     outputs

@@ -25,7 +25,7 @@ pub(super) struct Page {
     warn_at: Time,
 }
 
-/// Somebody with the same id, who answers elsewhere, while the former one may be where it was.
+/// Somebody with the same id, who answers elsewhere, while the one that is known may be where it was.
 #[derive(Clone, Copy, Debug)]
 struct Rival {
     address: SocketAddr,
@@ -34,7 +34,7 @@ struct Rival {
 }
 
 /// When to ask next: less and less often while there is no answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Round {
     pub(super) at: Time,
     pause: Span,
@@ -75,32 +75,30 @@ impl Page {
     }
 
     /// It has answered from there: what that means, if anything.
-    pub(super) fn answered(&mut self, now: Time, boot: BootId, from: SocketAddr) -> Option<Notice> {
+    pub(super) fn answered(&mut self, now: Time, boot: BootId, from: SocketAddr) -> [Option<Notice>; 2] {
         if self.is_configured {
             // Its address is not learned, but who has nobody configured to greet may greet it.
-            return Some(Notice::Met { member: self.member, is_new: false });
+            return [Some(Notice::Met { member: self.member, is_new: false }), None];
         }
         if is_same(self.address, from) {
-            let rival = self.rival.take().filter(|rival| rival.boot != boot && now >= self.warn_at);
-            let is_new = !self.is_met();
+            let met = Notice::Met { member: self.member, is_new: !self.is_met() };
+            let rival = self.rival.take().filter(|rival| rival.boot != boot);
             self.take(now, boot, from);
-            let Some(Rival { address, .. }) = rival else { return Some(Notice::Met { member: self.member, is_new }) };
-            self.warn_at = now + SAY_AGAIN;
-            return Some(Notice::Warning(Warning::Rival { member: self.member, stays: from, other: address }));
+            return [Some(met), rival.and_then(|rival| self.warn(now, rival))];
         }
-        if self.is_there(now) {
-            // The same run, by another way: it stays where it is known. Another run: the former is asked first.
-            if self.rival.is_none() && self.answered.is_some_and(|(_, known)| known != boot) {
+        if self.is_expected(now) {
+            // The same run, by another way: it stays where it is known. Perhaps another run: it is asked where it is known first.
+            if self.rival.is_none() && self.answered.is_none_or(|(_, known)| known != boot) {
                 self.rival = Some(Rival { address: from, boot, until: now + MOVES_AFTER });
                 self.round = Round::new(now);
             }
-            return None;
+            return [None, None];
         }
         self.take(now, boot, from);
-        Some(Notice::Met { member: self.member, is_new: true })
+        [Some(Notice::Met { member: self.member, is_new: true }), None]
     }
 
-    /// Who had its id before has not answered in time: it is where it was heard last.
+    /// Who is known with its id has not answered in time: it is where it was heard last.
     pub(super) fn settle(&mut self, now: Time) -> Option<Notice> {
         let Rival { address, boot, .. } = self.rival.take_if(|rival| now >= rival.until)?;
         self.take(now, boot, address);
@@ -127,9 +125,30 @@ impl Page {
         self.answered.is_some_and(|(at, _)| now.since(at) < GONE_AFTER)
     }
 
+    /// Whether somebody else with its id has to wait until it was asked here: it has answered lately, or not been heard at
+    /// all in this run, which may just have begun.
+    fn is_expected(&self, now: Time) -> bool {
+        !self.is_met() || self.is_there(now)
+    }
+
+    /// Whether it is only remembered to be there, where an answer has come from that says where it really is.
+    pub(super) fn is_untrue(&self, from: SocketAddr) -> bool {
+        !self.is_configured && !self.is_met() && is_same(self.address, from)
+    }
+
     /// When it has answered last; never, perhaps.
     pub(super) fn seen_at(&self) -> Time {
         self.answered.map_or(Time(0), |(at, _)| at)
+    }
+
+    /// It stays where it is, and another run has its id elsewhere.
+    fn warn(&mut self, now: Time, rival: Rival) -> Option<Notice> {
+        if now < self.warn_at {
+            return None;
+        }
+        self.warn_at = now + SAY_AGAIN;
+        let Page { member, address: stays, .. } = *self;
+        Some(Notice::Warning(Warning::Rival { member, stays, other: rival.address }))
     }
 
     fn take(&mut self, now: Time, boot: BootId, address: SocketAddr) {

@@ -236,6 +236,22 @@ fn who_has_the_id_of_somebody_who_runs_does_not_begin() {
     assert_eq!(doubles.len(), 1, "{rivals:?}");
 }
 
+/// Nor if the first question to the one that runs is lost.
+#[test]
+fn who_may_have_the_id_is_asked_more_than_once() {
+    let mut world = World::of([1, 2, 3]);
+    world.join(4, 44, home(4));
+    world.run(30);
+    let first = world.books.remove(&home(4)).expect("it is there");
+    let other = at("192.0.2.44:7411");
+    world.join(4, 45, other);
+    world.run(1);
+    world.books.insert(home(4), first);
+    world.run(5);
+    assert!(world.is_taken(other) && !world.is_taken(home(4)));
+    assert!(!world.said.iter().any(|(at, notice)| *at == other && matches!(notice, Notice::Met { .. })));
+}
+
 /// The same, but the member that has the id is not configured as a name of this one: it has a file.
 #[test]
 fn nor_does_who_has_the_id_of_a_member_that_is_configured() {
@@ -323,4 +339,50 @@ fn who_has_a_seat_gives_way_to_nobody() {
     let said: Vec<&Notice> = world.said.iter().filter(|(place, _)| *place == home(4)).map(|(_, said)| said).collect();
     assert!(!said.iter().any(|it| matches!(it, Notice::Taken { .. })), "{said:?}");
     assert!(said.iter().any(|it| matches!(it, Notice::Met { .. })), "{said:?}");
+}
+
+/// Somebody else answers first, in its name: whoever stands in the file of the addresses has its time before that counts.
+#[test]
+fn who_is_remembered_stays_where_it_was_although_another_one_answers_first() {
+    for is_late in [false, true] {
+        let mut world = remembering();
+        let four = book(4, 44, Some(home(4)));
+        if is_late {
+            // The first question to it is lost.
+            world.run(1);
+        }
+        world.books.insert(home(4), four);
+        world.run(5);
+        assert_eq!(world.knows(home(2)), homes([1, 4]), "{is_late}");
+        let lines = world.warnings();
+        let stays = |line: &String| line.contains("4: at 192.0.2.4:7411, which it stays, and at 10.0.0.44:7411");
+        assert!(lines.iter().any(stays), "{is_late}: {lines:?}");
+        let met = Notice::Met { member: member(4), is_new: true };
+        assert_eq!(world.said.iter().filter(|said| **said == (home(2), met.clone())).count(), 1, "{is_late}");
+    }
+}
+
+/// The same, but nobody is there any more: it has come to be elsewhere.
+#[test]
+fn who_is_remembered_and_gone_is_found_elsewhere_after_its_time() {
+    let mut world = remembering();
+    world.run(1);
+    assert_eq!(world.knows(home(2)), homes([1]));
+    world.run(2);
+    assert_eq!(world.knows(home(2)), [(1, home(1)), (4, at("10.0.0.44:7411"))]);
+    assert!(world.warnings().is_empty(), "{:?}", world.warnings());
+}
+
+/// The second member was started again, and remembers the fourth at its home. Somebody elsewhere who has a seat as the
+/// fourth asks the second before that has asked anybody.
+fn remembering() -> World {
+    let mut world = World::of([1, 2]);
+    let two = world.books.get_mut(&home(2)).expect("it is there");
+    two.remember(Time(0), member(4), home(4));
+    let elsewhere = at("10.0.0.44:7411");
+    world.join(4, 45, elsewhere);
+    let other = world.books.get_mut(&elsewhere).expect("it is there");
+    other.seat();
+    other.remember(Time(0), member(2), home(2));
+    world
 }
