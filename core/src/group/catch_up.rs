@@ -227,7 +227,8 @@ impl Group {
         if download.head.as_ref().is_some_and(|known| *known != head) || count == 0 {
             return self.refuse("piece of another snapshot than the one begun");
         }
-        if download.head.is_none() {
+        let is_first = download.head.is_none();
+        if is_first {
             download.head = Some(head);
             download.pieces = vec![None; count];
         }
@@ -246,7 +247,7 @@ impl Group {
                 snapshot.pieces = pieces.into_iter().flatten().collect();
                 self.out.push_back(Output::Restore { from, snapshot });
             }
-        } else if download.pieces.iter().filter(|piece| piece.is_some()).count() % PIECES_ASKED == 0 {
+        } else if is_first || download.pieces.iter().filter(|piece| piece.is_some()).count() % PIECES_ASKED == 0 {
             self.ask(now, from);
         }
     }

@@ -74,3 +74,16 @@ fn a_download_that_gets_no_further_gives_way_to_a_newer_snapshot() {
         assert_eq!(last, Some((set(&[from]), NEWER)));
     }
 }
+
+/// Until the first piece is here nobody knows how many there are. Then more of them are asked for at once.
+#[test]
+fn the_first_piece_is_followed_without_a_pause() {
+    let mut group = began();
+    notes(&mut group, Time(1));
+    piece(&mut group, Time(2), 0);
+    let wanted = |output| {
+        if let Output::Note { message: Message::WantPiece(_, index), .. } = output { Some(index) } else { None }
+    };
+    let asked: Vec<u32> = core::iter::from_fn(|| group.poll()).filter_map(wanted).collect();
+    assert_eq!(asked, [1, 2, 3, 4]);
+}
