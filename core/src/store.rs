@@ -1,11 +1,12 @@
 //! What the core asks of a store, and what the store tells back: plain data, no I/O.
 //!
-//! A store works in two lanes that never wait for each other:
+//! A store works in two lanes:
 //! - the **journal** lane ([`Job::Append`], [`Job::Promise`], [`Job::Install`], [`Job::Electorate`],
 //!   [`Job::CatchUp`], [`Job::Adopt`]) is durable in the order of its job numbers: when one job is durable, so is every
 //!   journal job before it. A power cut keeps a prefix of them, at most the last one in part, and a
 //!   part only of an `Append` or a `CatchUp`: its first slots.
 //! - the **archive** lane ([`Job::Deliver`], [`Job::Snapshot`], [`Job::Cut`], [`Job::Heard`]) follows in the background.
+//!   A `Deliver` waits until the last install, electorate, catch-up or adopted snapshot before it is durable.
 //!
 //! Reports may arrive late and in any order, so each says which job it is about and repeats the
 //! generation that the job carried (RULES S8).
@@ -142,8 +143,8 @@ pub enum Job {
         /// The slots above it, rising by one.
         slots: Vec<SlotRecord>,
     },
-    /// What quorums are counted against, by slots that are committed: it is durable before the archive has them, which
-    /// may be lost with them. Each is later than the one before it.
+    /// What quorums are counted against, as of slots that are committed. It is durable before the archive has them: a store
+    /// that loses its archive loses them, and must still say this (RULES S6). Each is later than the one before it.
     Electorate {
         /// As of the last of these slots.
         electorate: Electorate,

@@ -3,6 +3,8 @@
 //! the first of these orders can't be carried out.
 
 use ftq_core::ids::MemberId;
+use ftq_storage::disk;
+use std::fs;
 use std::path::Path;
 
 /// What a store has left with which another cluster could begin.
@@ -53,8 +55,8 @@ impl Here<'_> {
             format!("run `ftqd start-anew {place}`, which {empty}")
         } else {
             format!(
-                "if another member has a whole store, run `ftqd go-on-alone` there; if none has, `ftqd start-anew {place}` here, \
-                 which {empty}, and on each of the others the command that it prints"
+                "if another member still has its archive, run `ftqd go-on-alone DIR` there, which says what it holds; if none has, \
+                 `ftqd start-anew {place}` here, which {empty}, and on each of the others the command that it prints"
             )
         }
     }
@@ -68,9 +70,34 @@ pub(crate) fn elsewhere(directory: &Path) -> String {
     )
 }
 
+/// What may have become of a store that is not in this directory (any more).
+pub(crate) fn former(directory: &Path) -> String {
+    let names =
+        fs::read_dir(directory).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let aside = names.filter(|name| name.starts_with(disk::SET_ASIDE) && name.contains("-store")).max();
+    match aside {
+        Some(aside) => format!(
+            "A former one is kept in {}: to have it back, move all that is in there to where it was",
+            directory.join(aside).display()
+        ),
+        None => "If that was here, it is not any more; other members may have what it held".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_that_was_set_aside_is_named() {
+        let directory = tempfile::tempdir().expect("a directory");
+        assert!(former(directory.path()).starts_with("If that was here, it is not any more"));
+        for name in ["set-aside-1700000000-store", "set-aside-1800000000-journal"] {
+            fs::create_dir(directory.path().join(name)).expect("a directory");
+        }
+        let text = former(directory.path());
+        assert!(text.contains("set-aside-1700000000-store: to have it back, move all"), "{text}");
+    }
 
     #[test]
     fn each_order_fits_what_is_left() {
@@ -79,7 +106,10 @@ mod tests {
         let anew = "run `ftqd start-anew /data`, which begins an empty cluster and keeps the old store aside";
         assert_eq!(order(true, Left::Nothing), anew);
         let text = order(false, Left::Nothing);
-        assert!(text.starts_with("if another member has a whole store, run `ftqd go-on-alone` there"), "{text}");
+        assert!(
+            text.starts_with("if another member still has its archive, run `ftqd go-on-alone DIR` there"),
+            "{text}"
+        );
         assert!(text.ends_with("and on each of the others the command that it prints"), "{text}");
         let text = order(true, Left::Seatless);
         assert!(text.starts_with("run `ftqd go-on-alone /data --me 2`, ") && text.ends_with("with that"), "{text}");

@@ -62,7 +62,7 @@ pub enum Ending {
     /// The others know more of this store than it shows: it has to be opened as one that has forgotten.
     Older,
     /// The replica can't trust its state any more. The others go on without it.
-    Stopped(&'static str),
+    Stopped(String),
     /// A write or a sync of the store in this directory has failed, with what the system said. The others go on.
     Disk(PathBuf, String),
     /// The disk has not let go of the store in this directory.
@@ -114,14 +114,16 @@ impl fmt::Display for Ending {
             Ending::NoStore(directory, instead) => write!(
                 f,
                 "{} {instead}: nothing was changed. Name the directory of a store: `ftqd --check-config` says where a replica \
-                 has its own. If that was here, nothing is left of it, and only other members can have what it held",
-                directory.display()
+                 has its own. {}",
+                directory.display(),
+                advice::former(directory)
             ),
             Ending::Unidentified(directory) => write!(
                 f,
                 "nothing says whose store is in {}: see above. If it was never one, name the directory of a store: `ftqd \
                  --check-config` says where a replica has its own. If it was, and there is a copy of the file `identity` in \
-                 it, put that back; else start ftqd, which sets all of it aside, and learns from other members if there are any",
+                 it, put that back; else start ftqd, which sets all of it aside, and learns from other members if there are \
+                 any. A replica without others serves nothing then until an empty cluster begins with `ftqd start-anew`",
                 directory.display()
             ),
             Ending::Wrong { directory, wrong } => {
@@ -129,7 +131,7 @@ impl fmt::Display for Ending {
                 write!(f, "{things} wrong with the store in {}: see above", directory.display())
             }
             Ending::Unable(directory, why) => write!(f, "{}: {}", directory.display(), unable(directory, *why)),
-            Ending::NotGoneOn(directory, error) => write!(f, "{error}. {}", undone(directory, error)),
+            Ending::NotGoneOn(directory, error) => write!(f, "{error}. {}", how_it_stands(directory, error)),
             Ending::Unsure { directory, others, named } => {
                 let sure = if others.is_empty() {
                     String::new()
@@ -187,7 +189,7 @@ fn unable(directory: &Path, why: Unable) -> String {
 }
 
 /// How things stand after a store was not put in the place of another, and what to do.
-fn undone(directory: &Path, error: &OpenError) -> String {
+fn how_it_stands(directory: &Path, error: &OpenError) -> String {
     let place = directory.display();
     if disk::has_successor(directory) {
         return "The other store is whole and on its way to its place: the next start of ftqd finishes that".to_owned();

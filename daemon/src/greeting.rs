@@ -137,6 +137,6 @@ mod tests {
             assert!(line.contains("Nobody else has it, so nothing is served"), "{line}");
         }
         let line = loss(&Opened { condition: hollow, ..Opened::default() }, &config, false).expect("a line");
-        assert!(line.contains("stop them all, and if another member has a whole store"), "{line}");
+        assert!(line.contains("stop them all, and if another member still has its archive"), "{line}");
     }
 }

@@ -276,7 +276,7 @@ impl Service {
             // Told to stop before: it does not begin anew.
             Event::Older if matches!(self.end, End::Asked) => self.finish(End::Retired),
             Event::Older => self.finish(End::Failed(Ending::Older)),
-            Event::Stopped { why } => self.finish(End::Failed(Ending::Stopped(why))),
+            Event::Stopped { why } => self.finish(End::Failed(Ending::Stopped(why.to_string()))),
             Event::Disordered { members, mine, is_outnumbered: true } => {
                 self.finish(End::Failed(Ending::disordered(*mine, *members)));
             }

@@ -99,8 +99,8 @@ fn why<M: Machine>(now: Time, replica: &Replica<M>, me: MemberId, directory: &Pa
     if !enough(voters) {
         let wait = if absent.is_empty() { String::new() } else { format!("Start {absent}. ") };
         return format!(
-            "{forgetful} have lost their journals, and the others alone are no quorum. {wait}If nobody with a whole store is \
-             left to start: stop all, and {}",
+            "{forgetful} have lost their journals, and the others alone are no quorum. {wait}If nobody else can be started: \
+             stop all, and {}",
             order()
         );
     }

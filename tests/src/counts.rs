@@ -104,7 +104,7 @@ counts! {
     OlderStore = "older stores",
     /// Stores that had lost what was applied.
     HollowStore = "stores without their archive",
-    /// Of those, the ones that had lost a change of the cluster with it which no install had told.
+    /// Of those, the ones that lost with it a change of the cluster later than their last install.
     LostChange = "stores without their archive, and a change with it",
     /// Stores that had lost what they had promised.
     ForgetfulStore = "stores without their journal",

@@ -10,7 +10,7 @@
 
 use crate::electorate::Electorate;
 use crate::ids::{Configuration, MEMBERS_MAX, MemberId, MemberSet, Seat, Slot, StoreId};
-use crate::replica::Event;
+use crate::replica::{Event, Stop};
 use crate::time::{Span, Time};
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -313,7 +313,7 @@ impl Group {
         let knows_better =
             own.sealed.number > number || (own.sealed.number == number && own.admits(self.options.me, self.store));
         if store == self.store && !knows_better {
-            self.stop("its store has no seat in the cluster any more");
+            self.stop(Stop::NoSeat);
             self.out.push_front(Output::Event(Event::Removed { configuration: number }));
         }
     }

@@ -9,7 +9,7 @@
 //! applies nothing above `base` until what lies below is rebuilt.
 
 use crate::ids::{Digest, Slot};
-use crate::replica::Event;
+use crate::replica::{Event, Stop};
 use crate::store::{Job, SlotRecord, Snapshot};
 use crate::time::Time;
 use alloc::vec::Vec;
@@ -70,7 +70,7 @@ impl Group {
             return;
         }
         if hollow.rebuilt.end_digest() != hollow.digest {
-            return self.stop("what others have committed differs from what was applied here");
+            return self.stop(Stop::OtherLog);
         }
         self.log.follow(&hollow.rebuilt);
         self.archived = hollow.base;

@@ -314,11 +314,12 @@ impl Group {
             self.log.push(record);
         }
         self.log.commit(install.committed.min(self.log.end()));
+        // Before anything of it is applied.
         self.deliver_to_store(now);
         self.stated = self.stated.max(self.log.committed());
         if *self.log.electorate() != install.electorate {
             // It is the first one, which no slot of this log says so far.
-            self.log.configure(Electorate::of(install.electorate.sealed.clone()));
+            self.log.begin_with(Electorate::of(install.electorate.sealed.clone()));
         }
         self.electorate = install.electorate;
         self.durable = install.end;

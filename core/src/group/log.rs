@@ -57,7 +57,7 @@ impl Log {
         self.base_clock = snapshot.clock;
         self.committed = snapshot.slot;
         self.delivered = snapshot.slot;
-        self.configure(Electorate::of(snapshot.configuration.clone()));
+        self.begin_with(Electorate::of(snapshot.configuration.clone()));
     }
 
     /// What lies below the base is here again: it says with which clock that ends, and what the configuration is there.
@@ -67,7 +67,7 @@ impl Log {
     }
 
     /// The slots that are held do not say what the electorate is: it is this one.
-    pub fn configure(&mut self, electorate: Electorate) {
+    pub fn begin_with(&mut self, electorate: Electorate) {
         self.go_by(Notices::new(electorate));
     }
 

@@ -5,7 +5,7 @@
 //! earlier boot has lost something that it once said was durable, and is no voter (RULES S13).
 
 use crate::ids::{BootId, MemberId, MemberSet, StoreId};
-use crate::replica::Event;
+use crate::replica::{Event, Stop};
 use crate::store::{Heard, Job, Mark};
 use crate::time::{Span, Time};
 use alloc::vec::Vec;
@@ -104,7 +104,7 @@ impl Group {
     /// acknowledged what it does not know of.
     pub(super) fn on_older(&mut self, store: StoreId) {
         if store == self.store {
-            self.stop("its store is older than what it has shown to others");
+            self.stop(Stop::StoreOlder);
             self.out.push_front(Output::Event(Event::Older));
         }
     }

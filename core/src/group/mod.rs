@@ -54,7 +54,7 @@ pub use timing::Timing;
 use crate::chance::Chance;
 use crate::electorate::Electorate;
 use crate::ids::{Ballot, BootId, ClusterId, Configuration, MemberId, MemberSet, Slot, StoreId};
-use crate::replica::{Event, FetchId};
+use crate::replica::{Event, FetchId, Stop};
 use crate::store::{Condition, Fetch, Generation, Job, JobId, Mark, Opened, Position, Report, SlotRecord, Snapshot};
 use crate::time::{SlotClock, Span, Time};
 use acquaintance::Acquaintance;
@@ -138,8 +138,8 @@ pub struct Group {
     asks_whole_at: Time,
 
     to_append: Vec<SlotRecord>,
-    /// What the store has written down of the electorate, or was given to write down.
-    written: Electorate,
+    /// The latest electorate that the store was given.
+    electorate_written: Electorate,
     durable: Slot,
     generation: Generation,
     last_job: JobId,
@@ -217,7 +217,7 @@ impl Group {
             hastened: (Slot(0), MemberSet::EMPTY),
             asks_whole_at: now,
             to_append: Vec::new(),
-            written: opened.electorate.unwrap_or_default(),
+            electorate_written: opened.electorate.unwrap_or_default(),
             durable: log.end(),
             generation: Generation(0),
             last_job: JobId(0),
@@ -258,7 +258,7 @@ impl Group {
         };
         group.refresh_peers(now);
         if group.is_whole() {
-            // A journal of an older format, or one that took the place of a lost one, does not say it yet.
+            // A journal of an older format, or one made in the place of a lost one, has no electorate yet.
             group.write_electorate(now, group.log.electorate_at(stated));
         }
         group
@@ -320,7 +320,7 @@ impl Group {
                 self.heartbeat_at = now;
                 self.event(Event::NearlyFull(is_nearly_full));
             }
-            Report::Failed => self.stop("a write or a sync of the store failed"),
+            Report::Failed => self.stop(Stop::StoreFailed),
         }
     }
 
@@ -413,7 +413,7 @@ impl Group {
     }
 
     /// This replica can't be trusted any more: it says so, and says nothing else ever again.
-    pub(crate) fn stop(&mut self, why: &'static str) {
+    pub(crate) fn stop(&mut self, why: Stop) {
         if !self.stopped {
             self.active = false;
             self.stopped = true;
@@ -443,20 +443,21 @@ fn opened_log(cluster: ClusterId, founding: &Configuration, opened: &Opened) -> 
     log.commit(log.end());
     let mut hollow = None;
     if let Condition::Hollow { base, digest } = opened.condition {
-        // What is delivered is only what was rebuilt so far. What was sealed in the rest the journal has to say (RULES S6).
+        // What is delivered is only what was rebuilt so far. What is still lost may have changed the cluster: the journal says
+        // to what (RULES S6).
         hollow = Some(Hollow::new(log, base, digest));
         let installed = Electorate::of(opened.configuration.as_ref().unwrap_or(founding).clone());
         let told = opened.electorate.as_ref().filter(|told| told.is_later_than(&installed));
         log = Log::new(cluster, founding.clone());
         log.rebase(&Snapshot { slot: base, digest, ..Snapshot::default() });
-        log.configure(told.cloned().unwrap_or(installed));
+        log.begin_with(told.cloned().unwrap_or(installed));
     }
     for record in &opened.tail {
         log.push(record.clone());
     }
     // The first configuration is known from its install before a slot says so.
     if let Some(known) = opened.configuration.as_ref().filter(|c| c.number > log.electorate().sealed.number) {
-        log.configure(Electorate::of(known.clone()));
+        log.begin_with(Electorate::of(known.clone()));
     }
     (log, hollow)
 }

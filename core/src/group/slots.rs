@@ -114,12 +114,13 @@ impl Group {
         if origin == self.options.me { self.own.delivered(view, number) } else { None }
     }
 
-    /// Tells the store what is committed.
+    /// Tells the store what is committed. Whoever commits calls this before anything more is applied: applying forgets which
+    /// slot says what of the cluster.
     pub(super) fn deliver_to_store(&mut self, now: Time) {
         let upto = self.log.committed();
         if upto > self.deliver_asked {
-            if let Some((first, electorate)) = self.log.electorate_later_than(&self.written, upto) {
-                // What lies below does not wait for that: it makes room for what comes before it.
+            if let Some((first, electorate)) = self.log.electorate_later_than(&self.electorate_written, upto) {
+                // The slots below go first: that frees the room for which jobs queued before the electorate may wait.
                 if first.previous() > self.deliver_asked {
                     self.persist(now, Job::Deliver { upto: first.previous() });
                 }
@@ -133,8 +134,8 @@ impl Group {
     /// Committed slots say that this is the electorate. It is written down before they leave the journal, since a member
     /// that loses its archive would go by a former one until it is rebuilt (RULES S6).
     pub(super) fn write_electorate(&mut self, now: Time, electorate: Electorate) {
-        if electorate.is_later_than(&self.written) {
-            self.written = electorate.clone();
+        if electorate.is_later_than(&self.electorate_written) {
+            self.electorate_written = electorate.clone();
             self.persist(now, Job::Electorate { electorate });
         }
     }

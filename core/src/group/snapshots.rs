@@ -5,6 +5,7 @@
 //! state to itself, and nobody who has it by way of a snapshot speaks for it.
 
 use crate::ids::{Digest, MemberId, MemberSet, Slot};
+use crate::replica::Stop;
 use crate::store::{Fetch, Job, JobId, SlotRecord, Snapshot};
 use crate::time::{Span, Time};
 
@@ -165,14 +166,14 @@ impl Group {
         let admitted = self.admitted(now, electorate);
         let (same, other) = (at_slot(true).with(self.options.me), at_slot(false));
         if electorate.is_quorum(other.intersection(admitted)) {
-            return self.stop("its state differs from that of a quorum");
+            return self.stop(Stop::OtherState);
         }
         // Nobody can say who is right, so nobody goes on to answer: all stop, and each says why.
         let view = self.view().set();
         let differ = self.active && !other.intersection(view).is_empty() && same.union(other).contains_all(view);
         let agreed = electorate.is_quorum(same.intersection(admitted));
         if differ && !agreed {
-            return self.stop("members differ in their states, and no quorum has the same");
+            return self.stop(Stop::NoState);
         }
         if agreed {
             self.snapshots.agreed = slot;

@@ -11,7 +11,7 @@ use crate::session::table::Applied;
 use crate::store::Opened;
 use crate::time::Time;
 
-use super::{Event, Output, Replica, orders};
+use super::{Event, Output, Replica, Stop};
 
 /// So many slots, requests, and items of requests are applied at once after a start: some 20 ms of work, less than a
 /// heartbeat.
@@ -69,7 +69,7 @@ impl<M: Machine> Replica<M> {
             self.machine.advance(record.slot, record.clock);
             self.complete();
             let Ok(requests) = content::requests(&record.content) else {
-                self.group.stop("a committed slot can't be read");
+                self.group.stop(Stop::BadSlot);
                 return true;
             };
             for (position, (origin, number, body)) in (0u32..).zip(requests) {
@@ -77,7 +77,7 @@ impl<M: Machine> Replica<M> {
                 let place = Place { slot: record.slot.0, position };
                 let done = self.machine.apply(place, &body);
                 if let Applied::UnknownRules(_) = done {
-                    self.group.stop(orders::UNKNOWN_RULES);
+                    self.group.stop(Stop::UnknownRules);
                     return true;
                 }
                 if done.is_repeated() {

@@ -5,6 +5,7 @@ use crate::time::SlotClock;
 
 use super::Order;
 use bytes::Bytes;
+use core::fmt;
 
 /// Why a view began, as far as this replica saw a reason itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,8 +168,49 @@ pub enum Event {
     /// The replica stops for good: its state or its disk can't be trusted any more.
     Stopped {
         /// Why.
-        why: &'static str,
+        why: Stop,
     },
+}
+
+/// Why a replica stops for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The first write or sync that failed.
+    StoreFailed,
+    /// Others have heard more of the store than it shows.
+    StoreOlder,
+    /// The cluster does without the store.
+    NoSeat,
+    /// The log that was applied here is not the one that others have committed.
+    OtherLog,
+    /// A quorum has come to another state.
+    OtherState,
+    /// Nobody can say which state is the right one.
+    NoState,
+    /// The snapshot in the store is none of the machine's.
+    BadSnapshot,
+    /// A committed slot holds no requests.
+    BadSlot,
+    /// The log or a snapshot is of rules of the machine that came after this build.
+    UnknownRules,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stop::StoreFailed => "a write or a sync of the store failed",
+            Stop::StoreOlder => "its store is older than what it has shown to others",
+            Stop::NoSeat => "its store has no seat in the cluster any more",
+            Stop::OtherLog => "what others have committed differs from what was applied here",
+            Stop::OtherState => "its state differs from that of a quorum",
+            Stop::NoState => "members differ in their states, and no quorum has the same",
+            Stop::BadSnapshot => "the snapshot in the store can't be read",
+            Stop::BadSlot => "a committed slot can't be read",
+            Stop::UnknownRules => {
+                "the cluster has switched to rules of the queues that this build does not know: start a newer one"
+            }
+        })
+    }
 }
 
 /// What becomes of the cluster without a replica that has retired.

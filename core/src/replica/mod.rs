@@ -17,13 +17,12 @@ mod tests;
 
 pub use changes::{ChangeId, ChangeOutcome};
 pub use clients::Crowd;
-pub use event::{Cause, Event, Succession};
+pub use event::{Cause, Event, Stop, Succession};
 pub use inquiry::{
     Changed, Inquiry, LogPage, LogRequest, LogSlot, Peer, RequestKind, SnapshotSeen, SnapshotTaken, State, Status,
     ViewSeen, Views,
 };
 pub use interface::{ClientId, FetchId, Input, Options, Order, Output, Reason};
-pub use orders::UNKNOWN_RULES;
 pub use survivor::{Survivor, Unable};
 
 use crate::chance::Chance;
@@ -98,7 +97,10 @@ impl<M: Machine> Replica<M> {
         };
         let mut group = Group::new(now, group_options, boot, chance.draw(), opened);
         if let Some(refused) = refused {
-            group.stop(orders::refusal(refused, "the snapshot in the store can't be read"));
+            group.stop(match refused {
+                Unrestored::UnknownRules(_) => Stop::UnknownRules,
+                Unrestored::Malformed => Stop::BadSnapshot,
+            });
         }
         Replica {
             clients: Clients::new(now),
@@ -355,7 +357,7 @@ impl<M: Machine> Replica<M> {
             let is_back = self.machine.digest() == digest || self.machine.restore(&own).is_ok();
             assert!(is_back && self.machine.digest() == digest, "a machine takes back its own state");
             return match refused {
-                Unrestored::UnknownRules(_) => self.group.stop(orders::UNKNOWN_RULES),
+                Unrestored::UnknownRules(_) => self.group.stop(Stop::UnknownRules),
                 Unrestored::Malformed => self.group.distrust(from),
             };
         }

@@ -2,7 +2,7 @@
 //! member of the cluster says that its build knows them, and the first limit of memory. Who does not know the
 //! rules that the log switches to, or those of a snapshot, stops.
 
-use crate::machine::{Machine, Unrestored};
+use crate::machine::Machine;
 use crate::session::message::Request;
 use crate::time::{Span, Time};
 
@@ -10,10 +10,6 @@ use super::Replica;
 
 /// How often something is ordered while it is not so.
 const AGAIN: Span = Span::secs(1);
-
-/// Why a replica stops that does not know the rules in force.
-pub const UNKNOWN_RULES: &str =
-    "the cluster has switched to rules of the queues that this build does not know: start a newer one";
 
 impl<M: Machine> Replica<M> {
     /// Orders what is missing, if it is for this replica to do.
@@ -30,13 +26,5 @@ impl<M: Machine> Replica<M> {
             let (token, body) = self.clients.unasked(&request);
             self.group.submit(token, body);
         }
-    }
-}
-
-/// Why a snapshot is not taken.
-pub(super) fn refusal(unrestored: Unrestored, else_why: &'static str) -> &'static str {
-    match unrestored {
-        Unrestored::UnknownRules(_) => UNKNOWN_RULES,
-        Unrestored::Malformed => else_why,
     }
 }

@@ -18,7 +18,7 @@ use crate::machine::Machine;
 use crate::store::{Condition, Opened, Snapshot};
 use crate::time::Time;
 
-use super::{Event, Input, Options, Order, Output, Replica};
+use super::{Event, Input, Options, Order, Output, Replica, Stop};
 use alloc::vec;
 
 /// It sends nothing, so any size will do.
@@ -54,7 +54,7 @@ pub enum Unable {
         members: MemberSet,
     },
     /// This build can't apply what it holds, for this reason.
-    Unreadable(&'static str),
+    Unreadable(Stop),
 }
 
 impl<M: Machine> Survivor<M> {

@@ -14,11 +14,11 @@ use std::path::Path;
 /// Says what is there and what would become of it, and does it if whoever orders it is sure.
 pub(super) fn run(order: &GoOnAlone) -> Result<(), Ending> {
     let GoOnAlone { directory, me: named, yes: is_sure } = order;
-    let undone = |error: OpenError| undone(directory, error);
+    let refused = |error: OpenError| refused(directory, error);
     let unable = |why: Unable| Ending::Unable(directory.clone(), why);
     super::seek(directory)?;
     let _signals = orders::outlive_file_limits()?;
-    let predecessor = Predecessor::look(directory).map_err(undone)?;
+    let predecessor = Predecessor::look(directory).map_err(refused)?;
     let identity = predecessor.identity();
     let cluster = identity.cluster().ok_or_else(|| unable(Unable::Blank))?;
     let machine = Queues::of_build(Rules::NEWEST, Limits::default());
@@ -42,7 +42,7 @@ pub(super) fn run(order: &GoOnAlone) -> Result<(), Ending> {
         return Err(Ending::Unsure { directory: directory.clone(), others, named: *named });
     }
     let code = draw_code()?;
-    let aside = predecessor.succeed(code, |store| survivor.begin(store)).map_err(undone)?;
+    let aside = predecessor.succeed(code, |store| survivor.begin(store)).map_err(refused)?;
     let place = directory.display();
     println!("done: the store in {place} is of another cluster now; the former one is kept as {place}/{aside}");
     println!("start ftqd here as before: its configuration stays as it is");
@@ -51,7 +51,7 @@ pub(super) fn run(order: &GoOnAlone) -> Result<(), Ending> {
 }
 
 /// How an order ends that was not carried out. What is said of the store then is of none where there is none.
-fn undone(directory: &Path, error: OpenError) -> Ending {
+fn refused(directory: &Path, error: OpenError) -> Ending {
     if let OpenError::NoStore { foreign, .. } = error {
         return Ending::NoStore(directory.to_owned(), format!("holds no store, but {foreign}"));
     }

@@ -57,7 +57,7 @@ impl Seat {
                 }
                 Ok(Ok(Parting::InOrder)) => Ok(()),
                 Ok(Err(ending)) => Err(ending),
-                Err(_) => Err(Ending::Stopped("it panicked")),
+                Err(_) => Err(Ending::Stopped("it panicked".to_owned())),
             };
             drop(say.send_blocking(Event::Ended(id, ended)));
         };

@@ -158,7 +158,7 @@ impl Book {
         }
         if said.asks != NOTHING {
             let asks = if is_there { NOTHING } else { self.nonces.nonce(now, path.remote) };
-            self.say(now, path, asks, said.asks);
+            self.say(now, path, asks, said.asks, Some(sender));
         }
     }
 
@@ -288,15 +288,17 @@ impl Book {
 
     fn ask(&mut self, now: Time, address: SocketAddr) {
         let asks = self.nonces.nonce(now, address);
-        self.say(now, Path::to(address), asks, NOTHING);
+        self.say(now, Path::to(address), asks, NOTHING, None);
     }
 
-    fn say(&mut self, now: Time, path: Path, asks: AddressNonce, answers: AddressNonce) {
+    /// Says what it is asked or asks, and where others are. Who asks is told too where somebody of its id may be besides.
+    fn say(&mut self, now: Time, path: Path, asks: AddressNonce, answers: AddressNonce, asker: Option<MemberId>) {
         let Keeper { cluster, me, boot, own, .. } = self.keeper;
         self.number += 1;
         let mut packet = Vec::with_capacity(HEADER_BYTES + INTRODUCTION_BYTES);
         packet.extend_from_slice(&opening_aside(cluster, me, boot, self.number));
-        let others = self.pages.iter().filter(|page| page.is_configured || page.is_there(now));
+        let is_asker = |page: &Page| asker == Some(page.member) && !is_same(page.address, path.remote);
+        let others = self.pages.iter().filter(|page| page.is_configured || page.is_there(now) || is_asker(page));
         let others = others.map(|page| (page.member, page.address));
         let told = own.map(|own| (me, own)).into_iter().chain(others).take(TOLD_MAX).collect();
         Introduction { asks, answers, told }.encode(&mut packet);

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How the name of everything that was set aside begins.
-pub(super) const PREFIX: &str = "set-aside-";
+pub const PREFIX: &str = "set-aside-";
 
 impl Directory {
     /// Renames a file or a directory so that it is out of the way; the new name, if it was there.

@@ -121,8 +121,10 @@ pub(super) fn foreign_name(directory: &Path) -> Result<Option<String>, OpenError
         read => read.map_err(OpenError::io("look into", directory))?,
     };
     let names: Vec<String> = read.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    let is_store = names.iter().any(|name| name == identity::NAME || name == JOURNAL || is_archive_name(name));
-    let beside = [directory::LOCK, space::BALLAST, directory::ADDRESSES, successor::NAME];
+    let is_store = names
+        .iter()
+        .any(|name| [identity::NAME, JOURNAL, successor::NAME].contains(&name.as_str()) || is_archive_name(name));
+    let beside = [directory::LOCK, space::BALLAST, directory::ADDRESSES];
     let is_ours = |name: &String| beside.contains(&name.as_str()) || name.starts_with(aside::PREFIX);
     Ok(if is_store { None } else { names.into_iter().find(|name| !is_ours(name)) })
 }

@@ -5,10 +5,10 @@
 
 use super::directory::Directory;
 use super::error::{OpenError, Part};
-use super::identity::{Identity, State};
+use super::identity::{self, Identity, State};
 use super::journal::{Examined, Journal, Point};
 use super::register::Register;
-use super::{JOURNAL, scratch, successor};
+use super::{JOURNAL, opening, scratch, successor};
 use ftq_core::ids::Slot;
 use ftq_core::store::SlotRecord;
 use std::fmt;
@@ -37,6 +37,10 @@ pub fn verify(directory: &Path) -> Result<Vec<Finding>, OpenError> {
     if !directory.is_dir() {
         return Err(OpenError::io("look into", directory)(io::Error::from(io::ErrorKind::NotFound)));
     }
+    // A lock would be left in a directory that holds none.
+    if let Some(foreign) = opening::foreign_name(directory)? {
+        return Err(OpenError::NoStore { directory: directory.to_owned(), foreign });
+    }
     let directory = Directory::lock(directory)?;
     let mut findings = Findings::default();
     if successor::has_successor(directory.path()) {
@@ -45,6 +49,9 @@ pub fn verify(directory: &Path) -> Result<Vec<Finding>, OpenError> {
             "another store is on its way to this place: the next start finishes that".to_owned(),
         );
         return Ok(findings.0);
+    }
+    if !directory.at(identity::NAME).exists() && opening::parts(&directory)?.is_empty() {
+        return Err(OpenError::Empty { directory: directory.path().to_owned() });
     }
     let Some(identity) = findings.identity(&directory)? else { return Ok(findings.0) };
     let archive = findings.archive(&directory, &identity)?;
@@ -89,7 +96,7 @@ impl Findings {
     fn identity(&mut self, directory: &Directory) -> Result<Option<Identity>, OpenError> {
         let Some(identity) = self.noted(Register::read(directory))? else { return Ok(None) };
         match &identity {
-            None => self.wrong(Part::Identity, "it is missing: this is no store, or was one".to_owned()),
+            None => self.wrong(Part::Identity, "it is missing".to_owned()),
             Some(Identity { state: State::Creating, .. }) => {
                 self.there(Part::Identity, "the store was never created to its end, and holds nothing".to_owned());
             }

@@ -60,8 +60,8 @@ pub(super) struct Writer {
     vitals: Vitals,
     /// Jobs of the journal, in order.
     jobs: VecDeque<(JobId, Job)>,
-    /// Jobs of the archive, each with the last job before it that they wait for: one that could replace slots, or says
-    /// what the electorate is by what they deliver.
+    /// Jobs of the archive, each with the last job of the journal that must be durable first: one that may replace slots, or
+    /// says what the electorate is.
     later: VecDeque<(JobId, Job)>,
     last_awaited: JobId,
     /// The last job that is durable, and the generation there.

@@ -32,7 +32,7 @@ pub(super) fn electorate(number: u64) -> Electorate {
 }
 
 /// How many things had been said.
-pub(super) fn said(electorate: &Electorate) -> u64 {
+pub(super) fn notices_of(electorate: &Electorate) -> u64 {
     2 * electorate.sealed.number + u64::from(electorate.proposed.is_some())
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Each line ends in a full stop, so that one which was cut off says nothing.
 
-use super::log::{ballot, check, configuration, electorate, said, slot, snapshot, view};
+use super::log::{ballot, check, configuration, electorate, notices_of, slot, snapshot, view};
 use ftq_core::chance::Chance;
 use ftq_core::ids::{BootId, Digest, Slot, StoreId};
 use ftq_core::replica::FetchId;
@@ -60,8 +60,8 @@ pub fn run(directory: &Path, seed: u64, jobs: u64) -> Result<Ended, String> {
     }
     // Each move of the archive raises its number.
     let moves = names.iter().filter_map(|name| name.strip_prefix("sled.")?.parse::<u64>().ok()).max();
-    let said_of_it = opened.electorate.as_ref().map_or(0, said);
-    say(format_args!("{} {} {said_of_it}", describe(&opened), moves.unwrap_or(0)));
+    let notices = opened.electorate.as_ref().map_or(0, notices_of);
+    say(format_args!("{} {} {notices}", describe(&opened), moves.unwrap_or(0)));
     Victim::new(store, woken, opened, seed).work(jobs)
 }
 
@@ -114,7 +114,7 @@ struct Victim {
     snapshots: VecDeque<u64>,
     deliveries: VecDeque<u64>,
     heard: u64,
-    said: u64,
+    notices: u64,
     fetches: u64,
 }
 
@@ -137,7 +137,7 @@ impl Victim {
             snapshots: VecDeque::new(),
             deliveries: VecDeque::new(),
             heard: opened.heard.first().map_or(0, |heard| heard.mark.ordinal),
-            said: opened.electorate.as_ref().map_or(0, said),
+            notices: opened.electorate.as_ref().map_or(0, notices_of),
             fetches: 0,
         }
     }
@@ -286,9 +286,9 @@ impl Victim {
 
     /// What is delivered next says something of the cluster.
     fn say_electorate(&mut self) {
-        self.said += 1;
-        let line = format!("electorate {}", self.said);
-        self.journal(&line, Job::Electorate { electorate: electorate(self.said) });
+        self.notices += 1;
+        let line = format!("electorate {}", self.notices);
+        self.journal(&line, Job::Electorate { electorate: electorate(self.notices) });
     }
 
     fn take_snapshot(&mut self) {

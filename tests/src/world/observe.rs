@@ -9,7 +9,7 @@ use crate::node::Node;
 use crate::trace::Who;
 use ftq_core::ids::BootId;
 use ftq_core::machine::queues::Rules;
-use ftq_core::replica::{Event, UNKNOWN_RULES};
+use ftq_core::replica::{Event, Stop};
 use ftq_core::session::message::{Refusal, ServerMessage};
 use ftq_core::store::{Condition, Job, Opened, SlotRecord};
 
@@ -74,7 +74,7 @@ impl World {
             Event::Disordered { is_outnumbered, .. } => self.nodes[node].is_disordered |= is_outnumbered,
             Event::Retired { succession } => self.nodes[node].retired = Some(*succession),
             Event::Stopped { why } => {
-                let excused = self.is_excused(node, why);
+                let excused = self.is_excused(node, *why);
                 self.check(require(excused, Invariant::Stopped, || format!("member {member} stopped: {why}")));
             }
             Event::Sequenced { .. }
@@ -92,14 +92,14 @@ impl World {
 
     /// Whether a replica has a reason to stop: its disk failed or has forgotten something, or the cluster does
     /// without its store.
-    fn is_excused(&self, node: usize, why: &str) -> bool {
+    fn is_excused(&self, node: usize, why: Stop) -> bool {
         let Node { member, running, is_older, enlisted, forgotten, build, .. } = &self.nodes[node];
         let failed = running.as_ref().is_some_and(|running| running.store.has_failed());
         let store = self.nodes[node].durable().store();
         let removed = !self.checks.durability.electorates().current().seats(*member, store);
         // Who was removed may not have heard of it, and the others need not wait for its build. It may be the first to
         // come to the slot that it does not understand.
-        let outdated = why == UNKNOWN_RULES && *build != Rules::NEWEST;
+        let outdated = why == Stop::UnknownRules && *build != Rules::NEWEST;
         failed || (*is_older && forgotten.is_some()) || (removed && (!enlisted || outdated))
     }
 

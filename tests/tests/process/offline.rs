@@ -48,12 +48,14 @@ fn what_is_no_store_of_a_cluster_is_refused() {
     fs::write(place.join("notes"), "text").expect("a file");
     let said =
         format!("{} holds no store, but notes: nothing was changed. Name the directory of a store", place.display());
-    for command in ["start-anew", "go-on-alone"] {
+    for command in ["start-anew", "go-on-alone", "verify"] {
         let output = ftqd(command, place, &[]);
         ends(&output, 74, "", &said);
         assert!(!text(&output.stderr).contains("as it was"), "{}", text(&output.stderr));
     }
     assert_eq!(fs::read_dir(place).expect("it is still there").count(), 1, "nothing was changed");
+    // Perhaps it was one.
+    fs::write(place.join("journal"), "text").expect("a file");
     let output = ftqd("verify", place, &[]);
     ends(&output, 65, "identity file: it is missing", "nothing says whose store is in ");
     ends(&output, 65, "", "If it was never one, name the directory of a store");

@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 const BEGUN: Slot = Slot(10);
 const NEWER: Slot = Slot(20);
 
-/// So many pieces it has.
+/// How many pieces the begun one has.
 const PIECES: u32 = 12;
 
 /// Each comes nearly as late as somebody else is asked.
@@ -42,7 +42,9 @@ fn a_slow_download_goes_on_although_another_member_has_a_newer_snapshot() {
         group.tick(now, &Near(now));
         let Some(output) = group.poll() else {
             now += SLOW;
-            on_its_way.pop_front().into_iter().for_each(|index| piece(&mut group, now, index));
+            if let Some(index) = on_its_way.pop_front() {
+                piece(&mut group, now, index);
+            }
             continue;
         };
         if let Output::Restore { from, snapshot } = output {

@@ -113,7 +113,7 @@ fn s14_a_ballot_is_its_number_its_proposer_and_the_store() {
 fn s17_who_differs_from_a_quorum_stops() {
     let mut world = answered(Order::Rotating);
     take_snapshots(&mut world, &[(1, 7), (2, 8), (3, 7)]);
-    assert_eq!(stopped(&world), [(2, "its state differs from that of a quorum")]);
+    assert_eq!(stopped(&world), [(2, Stop::OtherState)]);
 }
 
 /// Two of three differ and the third is away: nobody can say who is right, so neither goes on, and both say so.
@@ -124,7 +124,7 @@ fn s17_at_a_tie_all_stop_and_say_so() {
     world.run(Span::millis(600));
     assert_eq!(world.serving(), [2, 3]);
     take_snapshots(&mut world, &[(2, 8), (3, 7)]);
-    let why = "members differ in their states, and no quorum has the same";
+    let why = Stop::NoState;
     let told = stopped(&world);
     assert!(told.contains(&(2, why)) || told.contains(&(3, why)), "{told:?}");
     assert!(world.serving().is_empty());
@@ -180,7 +180,7 @@ fn take_snapshots(world: &mut World, states: &[(u8, u128)]) {
 }
 
 /// Who has stopped, and why.
-fn stopped(world: &World) -> Vec<(u8, &'static str)> {
+fn stopped(world: &World) -> Vec<(u8, Stop)> {
     let why = |event: &Event| if let Event::Stopped { why } = event { Some(*why) } else { None };
     world.nodes.iter().filter_map(|(member, node)| Some((member.number(), node.events.iter().find_map(why)?))).collect()
 }

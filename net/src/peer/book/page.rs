@@ -153,6 +153,7 @@ impl Page {
 
     fn take(&mut self, now: Time, boot: BootId, address: SocketAddr) {
         self.address = address;
+        self.rival = None;
         self.answered = Some((now, boot));
         self.rumour = None;
         self.round = Round { at: now + AGAIN, pause: AGAIN };

@@ -252,6 +252,22 @@ fn who_may_have_the_id_is_asked_more_than_once() {
     assert!(!world.said.iter().any(|(at, notice)| *at == other && matches!(notice, Notice::Met { .. })));
 }
 
+/// Nor if whoever is asked has only just begun, and remembers the one that runs without having heard it yet.
+#[test]
+fn nor_does_who_has_the_id_of_somebody_who_is_remembered() {
+    let mut world = World::of([1]);
+    world.books.get_mut(&home(1)).expect("it is there").remember(Time(0), member(4), home(4));
+    world.books.insert(home(4), book(4, 44, Some(home(4))));
+    let other = at("192.0.2.44:7411");
+    world.join(4, 45, other);
+    // It asks before the first member has asked anybody.
+    world.books.get_mut(&other).expect("it is there").tick(Time(1));
+    world.pass(other);
+    world.run(5);
+    assert!(world.is_taken(other) && !world.is_taken(home(4)));
+    assert_eq!(world.knows(home(1)), homes([4]));
+}
+
 /// The same, but the member that has the id is not configured as a name of this one: it has a file.
 #[test]
 fn nor_does_who_has_the_id_of_a_member_that_is_configured() {

@@ -105,6 +105,8 @@ fn it_can_be_cut_short_between_any_two_moves() {
     for moves in 0.. {
         let store = prepared();
         let before = files(store.path(), store.path());
+        // As on a file system of its own.
+        fs::create_dir(store.path().join("lost+found")).unwrap();
         let Predecessor { directory, identity, .. } = Predecessor::look(store.path()).unwrap();
         make(&directory, identity, CODE, begun).unwrap();
         directory.rename(UNFINISHED, NAME).unwrap();

@@ -3,7 +3,7 @@
 //! ```text
 //! |------------- half -------------|------- the other half -------|
 //!  slots ──────────────────────────▶                       reserve
-//!  slots that one of those waits for ──────────────────────▶
+//!  slots ahead of one of the next two ─────────────────────▶
 //!  promises, installs ────────────────────────────────────────▶
 //!  bases, electorates ────────────────────────────────────────────▶
 //! ```
@@ -16,10 +16,10 @@ use super::{Trouble, Writer};
 use crate::disk::journal::{Journal, Record, slots_bytes_max};
 use ftq_core::store::{Job, SlotRecord};
 
-/// Slots use at most this fraction of the journal: the rest is for promises and installs.
+/// Slots use at most this fraction of the journal: the rest is for what a view change or the archive waits for.
 const SLOTS_SHARE: u64 = 2;
 
-/// Even slots that a promise waits for leave this fraction of the journal free.
+/// Even slots ahead of such a record leave this fraction of the journal free.
 const RESERVE_SHARE: u64 = 8;
 
 /// What is left free for electorates and bases, which are small and few.
