@@ -278,6 +278,11 @@ impl Disk {
         self.journal.view.ballot
     }
 
+    /// The configuration as of the durable view, if there is one.
+    pub fn configuration(&self) -> Option<&Configuration> {
+        self.journal.configuration.as_ref()
+    }
+
     /// The durable view.
     pub fn view(&self) -> &View {
         &self.journal.view

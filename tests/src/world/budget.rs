@@ -23,7 +23,9 @@ impl World {
         let what = name(&mishap);
         disk.befall(mishap, &mut self.chance);
         let is_behind = disk.condition() == Condition::Whole && disk.ordinal() < whole.ordinal();
-        if is_behind && !(self.is_told_by_all(node, &disk) && self.is_budget_kept(node)) {
+        // A copy from a time when it was the only member asks nobody, so nobody could tell it.
+        let asks = || !disk.configuration().is_some_and(|known| known.is_quorum(MemberSet::of(member)));
+        if is_behind && !(asks() && self.is_told_by_all(node, &disk) && self.is_budget_kept(node)) {
             return;
         }
         self.say(Who::Member(member.number()), "mishap", format_args!("{what}"));

@@ -10,6 +10,7 @@ use ftq_core::group::notice::Notice;
 use ftq_core::replica::{Event, Output};
 use ftq_core::store::{Job, SlotRecord};
 use ftq_core::time::Span;
+use ftq_storage::memory::Faults;
 
 /// How long after such a moment the power goes, at most: a few syncs.
 const MOMENT: Span = Span::micros(1_500);
@@ -86,6 +87,10 @@ impl World {
                 self.network.cut(Endpoint(node), Endpoint(other), until);
                 self.network.cut(Endpoint(other), Endpoint(node), until);
             }
+        }
+        if from_all {
+            // What it has written last is cut when it is back, and its store speaks of that later than of the install (RULES S8).
+            self.trouble_disk(node, until + span, |faults| Faults { late_percent: 50, late: span.times(2), ..faults });
         }
     }
 
