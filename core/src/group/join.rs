@@ -271,7 +271,7 @@ impl Group {
         let (keep, slots) = (joining.keep, joining.slots.clone());
         let electorate = self.log.electorate_with(keep, &slots);
         if !electorate.is_founding() && electorate != install.electorate {
-            // The donor has lost the slots that say it, and does not know what it was in when it lost them (RULES S6).
+            // The donor has lost the slots that say it, and its journal, of an older format, does not say it (RULES S6).
             self.joining = None;
             return self.refuse("install that counts by another configuration than its log says");
         }
