@@ -222,9 +222,11 @@ impl Group {
 
     /// With which store a replica would become a member. One that was a member before, and was removed, may have
     /// stopped for that reason already, though it was heard a moment ago.
-    fn comes_with(&self, now: Time, member: MemberId) -> Result<StoreId, Unfit> {
+    pub(super) fn comes_with(&self, now: Time, member: MemberId) -> Result<StoreId, Unfit> {
         let heartbeat = self.detector.fresh(now, member).ok_or(Unfit::NotHeard)?;
-        if heartbeat.seated { Err(Unfit::HadASeat) } else { Ok(heartbeat.store) }
+        // It may not know yet that it was given a seat, which has been taken from it since.
+        let had_seat = heartbeat.seated || self.log.has_seated(member, heartbeat.store);
+        if had_seat { Err(Unfit::HadASeat) } else { Ok(heartbeat.store) }
     }
 
     /// A member runs with another store than the cluster knows, and has caught up: it could have its seat

@@ -62,6 +62,10 @@ impl Notice {
     }
 }
 
+/// How many former configurations are remembered: more than follow one another while a replica is heard that one of them took
+/// the seat of.
+const FORMER: usize = 8;
+
 /// The configurations that a log goes through.
 #[derive(Clone, Debug)]
 pub struct Notices {
@@ -69,12 +73,14 @@ pub struct Notices {
     base: Electorate,
     later: VecDeque<(Slot, Notice)>,
     now: Electorate,
+    /// The configurations proven last before the base.
+    former: VecDeque<Configuration>,
 }
 
 impl Notices {
     /// A log that begins with this electorate.
     pub fn new(base: Electorate) -> Notices {
-        Notices { now: base.clone(), base, later: VecDeque::new() }
+        Notices { now: base.clone(), base, later: VecDeque::new(), former: VecDeque::new() }
     }
 
     /// A slot was appended.
@@ -97,6 +103,12 @@ impl Notices {
     pub fn settle(&mut self, slot: Slot) {
         while self.later.front().is_some_and(|(at, _)| *at <= slot) {
             let Some((_, notice)) = self.later.pop_front() else { return };
+            if matches!(notice, Notice::Seal(_)) {
+                self.former.push_back(self.base.sealed.clone());
+                if self.former.len() > FORMER {
+                    self.former.pop_front();
+                }
+            }
             follow(&mut self.base, &notice);
         }
     }
@@ -124,13 +136,13 @@ impl Notices {
         first.map(|first| (first, electorate))
     }
 
-    /// All configurations that are known to have been proven.
+    /// The configurations that are known to have been proven: the present ones, and those right before them.
     pub fn sealed(&self) -> impl Iterator<Item = &Configuration> {
         let later = self.later.iter().filter_map(|(_, notice)| match notice {
             Notice::Seal(sealed) => Some(sealed),
             Notice::Change(_) => None,
         });
-        core::iter::once(&self.base.sealed).chain(later)
+        self.former.iter().chain([&self.base.sealed]).chain(later)
     }
 
     /// The electorate by all slots.
@@ -156,6 +168,7 @@ fn follow(electorate: &mut Electorate, notice: &Notice) {
 mod tests {
     use super::*;
     use crate::ids::{MemberId, Seat, StoreId};
+    use alloc::vec::Vec;
 
     fn configuration(number: u64) -> Configuration {
         let seat = |n: u8| Seat { member: MemberId::new(n).unwrap(), store: Some(StoreId([n; 16])) };
@@ -188,6 +201,18 @@ mod tests {
         assert_eq!(*notices.now(), Electorate::of(configuration(1)));
         notices.push(Slot(5), &Notice::Change(configuration(3)).content());
         assert_eq!(*notices.now(), Electorate::of(configuration(1)), "a change of another configuration");
+    }
+
+    #[test]
+    fn former_configurations_are_remembered_for_a_while() {
+        let mut notices = Notices::new(Electorate::of(configuration(1)));
+        for number in 2..=12 {
+            let sealed = Configuration { number, ..configuration(1) };
+            notices.push(Slot(number), &Notice::Seal(sealed).content());
+            notices.settle(Slot(number));
+        }
+        let numbers: Vec<u64> = notices.sealed().map(|sealed| sealed.number).collect();
+        assert_eq!(numbers, [4, 5, 6, 7, 8, 9, 10, 11, 12]);
     }
 
     #[test]

@@ -269,7 +269,7 @@ impl World {
         self.queue.push(at, Happening::Restart { node, boot });
     }
 
-    pub(super) fn trouble_disk(&mut self, node: usize, until: Time, trouble: impl FnOnce(Faults) -> Faults) {
+    fn trouble_disk(&mut self, node: usize, until: Time, trouble: impl FnOnce(Faults) -> Faults) {
         let faults = trouble(self.nodes[node].faults);
         self.set_disk(self.nodes[node].member.number(), faults);
         let trouble = self.nodes[node].disk_troubles;

@@ -90,7 +90,11 @@ impl World {
         }
         if from_all {
             // What it has written last is cut when it is back, and its store speaks of that later than of the install (RULES S8).
-            self.trouble_disk(node, until + span, |faults| Faults { late_percent: 50, late: span.times(2), ..faults });
+            let faults = Faults { late_percent: 50, late: span.times(2), ..self.nodes[node].faults };
+            self.nodes[node].disk_troubles += 1;
+            self.nodes[node].set_faults(faults);
+            let trouble = self.nodes[node].disk_troubles;
+            self.queue.push(until + span, Happening::DiskHeals { node, trouble });
         }
     }
 

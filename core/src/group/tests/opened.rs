@@ -177,6 +177,23 @@ fn s6_what_a_snapshot_confirms_is_written_before_it_is_delivered() {
     assert_eq!(persisted(&mut group), [below, Job::Electorate { electorate }, whole]);
 }
 
+/// A member that was given a seat and has lost it may say for a moment that it never had one: it comes in with another store.
+#[test]
+fn l13_a_store_whose_seat_was_taken_gets_none_although_it_does_not_know() {
+    let (_, log, opened) = changed_and_lost();
+    let opened = Opened { condition: Condition::Whole, delivered: log, tail: Vec::new(), ..opened };
+    let mut group = Group::new(Time(0), first_of_three(), BootId([1; 16]), 1, opened);
+    while group.deliver().is_some() {}
+    group.meet(Time(1), m(3));
+    for (store, comes) in [(3, Err(admission::Unfit::HadASeat)), (33, Ok(StoreId([33; 16])))] {
+        let store = StoreId([store; 16]);
+        let unaware = message::Heartbeat { whole: true, store, seated: false, ..message::Heartbeat::default() };
+        group.message(Time(1), m(3), Message::Heartbeat(unaware));
+        group.tick(Time(1), &Near(Time(1)));
+        assert_eq!(group.comes_with(Time(1), m(3)), comes);
+    }
+}
+
 /// A replica that came back with slots that others may count on, not knowing that they are committed, is
 /// offered a snapshot of some of them: it learns that so much is committed, and gives up nothing (RULES S9).
 #[test]
