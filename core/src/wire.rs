@@ -46,6 +46,18 @@ impl Reader {
         Ok(first)
     }
 
+    /// Nothing, or what `read` reads.
+    pub fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Reader) -> Result<T, Malformed>,
+    ) -> Result<Option<T>, Malformed> {
+        match self.u8()? {
+            0 => Ok(None),
+            1 => read(self).map(Some),
+            _ => Err(Malformed),
+        }
+    }
+
     /// A varint of at most 64 bits.
     pub fn u64(&mut self) -> Result<u64, Malformed> {
         let mut value = 0u64;
@@ -149,11 +161,7 @@ impl Reader {
             if seats.last().is_some_and(|last| last.member >= member) {
                 return Err(Malformed);
             }
-            let store = match self.u8()? {
-                0 => None,
-                1 => Some(StoreId(self.array()?)),
-                _ => return Err(Malformed),
-            };
+            let store = self.option(|r| r.array().map(StoreId))?;
             seats.push(Seat { member, store });
         }
         Ok(Configuration { number, seats })
@@ -161,13 +169,7 @@ impl Reader {
 
     /// An electorate.
     pub fn electorate(&mut self) -> Result<Electorate, Malformed> {
-        let sealed = self.configuration()?;
-        let proposed = match self.u8()? {
-            0 => None,
-            1 => Some(self.configuration()?),
-            _ => return Err(Malformed),
-        };
-        Ok(Electorate { sealed, proposed })
+        Ok(Electorate { sealed: self.configuration()?, proposed: self.option(Reader::configuration)? })
     }
 
     /// What a store shows.
@@ -233,6 +235,18 @@ impl Writer {
     pub fn u8(&mut self, value: u8) -> &mut Writer {
         self.bytes.push(value);
         self
+    }
+
+    /// Nothing, or what `write` writes.
+    pub fn option<T>(
+        &mut self,
+        value: Option<T>,
+        write: impl for<'a> FnOnce(&'a mut Writer, T) -> &'a mut Writer,
+    ) -> &mut Writer {
+        match value {
+            None => self.u8(0),
+            Some(value) => write(self.u8(1), value),
+        }
     }
 
     /// A varint.
@@ -302,21 +316,14 @@ impl Writer {
         self.u64(configuration.number).u64(configuration.seats.len() as u64);
         for seat in &configuration.seats {
             self.member(seat.member);
-            match seat.store {
-                None => self.u8(0),
-                Some(store) => self.u8(1).raw(&store.0),
-            };
+            self.option(seat.store.as_ref(), |w, store| w.raw(&store.0));
         }
         self
     }
 
     /// An electorate.
     pub fn electorate(&mut self, electorate: &Electorate) -> &mut Writer {
-        self.configuration(&electorate.sealed);
-        match &electorate.proposed {
-            None => self.u8(0),
-            Some(proposed) => self.u8(1).configuration(proposed),
-        }
+        self.configuration(&electorate.sealed).option(electorate.proposed.as_ref(), Writer::configuration)
     }
 
     /// What a store shows.

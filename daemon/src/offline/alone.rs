@@ -1,20 +1,20 @@
 //! The operator's order to go on with what one store holds, where the quorum of its cluster is lost for ever (RULES S7):
 //! another cluster begins, of that one member, and the others join it with empty stores.
 
-use super::{come_in, draw_code};
+use super::{come_in, draw_code, refused};
 use crate::arguments::GoOnAlone;
 use crate::ending::Ending;
 use crate::orders;
 use ftq_core::ids::MemberSet;
 use ftq_core::machine::queues::{Limits, Queues, Rules};
 use ftq_core::replica::{Survivor, Unable};
-use ftq_storage::disk::{OpenError, Predecessor};
+use ftq_storage::disk::Predecessor;
 use std::path::Path;
 
 /// Says what is there and what would become of it, and does it if whoever orders it is sure.
 pub(super) fn run(order: &GoOnAlone) -> Result<(), Ending> {
     let GoOnAlone { directory, me: named, yes: is_sure } = order;
-    let refused = |error: OpenError| refused(directory, error);
+    let refused = |error| refused(directory, error, |error| Ending::NotGoneOn(directory.clone(), error));
     let unable = |why: Unable| Ending::Unable(directory.clone(), why);
     super::seek(directory)?;
     let _signals = orders::outlive_file_limits()?;
@@ -48,17 +48,6 @@ pub(super) fn run(order: &GoOnAlone) -> Result<(), Ending> {
     println!("start ftqd here as before: its configuration stays as it is");
     invite(&code);
     Ok(())
-}
-
-/// How an order ends that was not carried out. What is said of the store then is of none where there is none.
-fn refused(directory: &Path, error: OpenError) -> Ending {
-    if let OpenError::NoStore { foreign, .. } = error {
-        return Ending::NoStore(directory.to_owned(), format!("holds no store, but {foreign}"));
-    }
-    if let OpenError::Empty { .. } = error {
-        return Ending::NoStore(directory.to_owned(), "holds no store".to_owned());
-    }
-    Ending::NotGoneOn(directory.to_owned(), error)
 }
 
 /// How others come in.

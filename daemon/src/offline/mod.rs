@@ -33,6 +33,22 @@ fn seek(directory: &Path) -> Result<(), Ending> {
     Err(Ending::NoStore(directory.to_owned(), instead.to_owned()))
 }
 
+/// How an order ends for which a store could not be opened. What would be said of that is of none where there is none.
+fn refused(directory: &Path, error: OpenError, otherwise: impl FnOnce(OpenError) -> Ending) -> Ending {
+    let instead = match error {
+        OpenError::NoStore { foreign, .. } => format!("holds no store, but {foreign}"),
+        OpenError::Empty { .. } => "holds no store".to_owned(),
+        error @ (OpenError::InUse { .. }
+        | OpenError::Newer { .. }
+        | OpenError::OtherCluster { .. }
+        | OpenError::Damaged { .. }
+        | OpenError::Full { .. }
+        | OpenError::Options(_)
+        | OpenError::Io { .. }) => return otherwise(error),
+    };
+    Ending::NoStore(directory.to_owned(), instead)
+}
+
 /// A code for a cluster that begins in the place of another one.
 fn draw_code() -> Result<[u8; 16], Ending> {
     let mut code = [0; 16];

@@ -6,7 +6,7 @@ use ftq_storage::disk::{self, Finding, Part};
 
 pub(super) fn run(Verify { directory }: &Verify) -> Result<(), Ending> {
     super::seek(directory)?;
-    let findings = disk::verify(directory)?;
+    let findings = disk::verify(directory).map_err(|error| super::refused(directory, error, Ending::Store))?;
     for finding in &findings {
         println!("{finding}");
     }

@@ -69,10 +69,7 @@ pub(super) fn open(directory: &Path, options: &Options) -> Result<Parts, OpenErr
 /// Sets a whole store aside and makes an empty one that belongs to another cluster of the same configuration,
 /// named by `code`. Gives the name of what was set aside, if there was anything.
 pub(super) fn start_anew(directory: &Path, code: [u8; 16]) -> Result<Option<String>, OpenError> {
-    if let Some(foreign) = foreign_name(directory)? {
-        return Err(OpenError::NoStore { directory: directory.to_owned(), foreign });
-    }
-    let directory = Arc::new(Directory::lock(directory)?);
+    let directory = Arc::new(lock_none_foreign(directory)?);
     finish_succession(&directory)?;
     let journal_bytes = Register::read(&directory)
         .ok()
@@ -114,8 +111,33 @@ pub(super) fn finish_succession(directory: &Directory) -> Result<(), OpenError> 
     Ok(())
 }
 
+/// Locks a directory that is there, to look at the store in it.
+pub(super) fn lock_to_look(directory: &Path) -> Result<Directory, OpenError> {
+    if !directory.is_dir() {
+        return Err(OpenError::io("look into", directory)(io::Error::from(io::ErrorKind::NotFound)));
+    }
+    lock_none_foreign(directory)
+}
+
+/// Whose store a directory holds. One without anything of a store is empty; one with other parts is damaged.
+pub(super) fn identity_of(directory: &Directory) -> Result<Identity, OpenError> {
+    match Register::read(directory)? {
+        Some(identity) => Ok(identity),
+        None if parts(directory)?.is_empty() => Err(OpenError::Empty { directory: directory.path().to_owned() }),
+        None => Err(OpenError::damaged(Part::Identity, "it is missing")),
+    }
+}
+
+/// Locks a directory, unless there are other things in it and no store: a lock would be left there.
+fn lock_none_foreign(directory: &Path) -> Result<Directory, OpenError> {
+    match foreign_name(directory)? {
+        Some(foreign) => Err(OpenError::NoStore { directory: directory.to_owned(), foreign }),
+        None => Directory::lock(directory),
+    }
+}
+
 /// Something in a directory that no store has put there, so that it is none.
-pub(super) fn foreign_name(directory: &Path) -> Result<Option<String>, OpenError> {
+fn foreign_name(directory: &Path) -> Result<Option<String>, OpenError> {
     let read = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(OpenError::io("look into", directory))?,

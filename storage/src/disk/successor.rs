@@ -17,7 +17,6 @@ use super::error::{OpenError, Part};
 use super::identity::{self, Identity, State, archive_name};
 use super::journal::Journal;
 use super::opening;
-use super::register::Register;
 use super::scratch;
 use super::space::Space;
 use super::{DiskStore, JOURNAL, Options};
@@ -53,22 +52,9 @@ pub struct Predecessor {
 impl Predecessor {
     /// Looks at the store in `directory`. What is damaged is refused: what is missing may be what counts.
     pub fn look(directory: &Path) -> Result<Predecessor, OpenError> {
-        if !directory.is_dir() {
-            return Err(OpenError::io("look into", directory)(io::Error::from(io::ErrorKind::NotFound)));
-        }
-        if let Some(foreign) = opening::foreign_name(directory)? {
-            return Err(OpenError::NoStore { directory: directory.to_owned(), foreign });
-        }
-        let directory = Arc::new(Directory::lock(directory)?);
+        let directory = Arc::new(opening::lock_to_look(directory)?);
         opening::finish_succession(&directory)?;
-        let identity = Register::read(&directory)?;
-        let Some(identity) = identity else {
-            return Err(if opening::parts(&directory)?.is_empty() {
-                OpenError::Empty { directory: directory.path().to_owned() }
-            } else {
-                OpenError::damaged(Part::Identity, "it is missing")
-            });
-        };
+        let identity = opening::identity_of(&directory)?;
         let opened = read(&directory, &identity)?;
         Ok(Predecessor { directory, identity, opened })
     }

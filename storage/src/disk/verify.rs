@@ -5,14 +5,12 @@
 
 use super::directory::Directory;
 use super::error::{OpenError, Part};
-use super::identity::{self, Identity, State};
+use super::identity::{Identity, State};
 use super::journal::{Examined, Journal, Point};
-use super::register::Register;
 use super::{JOURNAL, opening, scratch, successor};
 use ftq_core::ids::Slot;
 use ftq_core::store::SlotRecord;
 use std::fmt;
-use std::io;
 use std::path::Path;
 
 /// Something that was found in a store.
@@ -34,14 +32,7 @@ impl fmt::Display for Finding {
 
 /// Walks everything that the store in `directory` holds. An error means that it could not be looked at.
 pub fn verify(directory: &Path) -> Result<Vec<Finding>, OpenError> {
-    if !directory.is_dir() {
-        return Err(OpenError::io("look into", directory)(io::Error::from(io::ErrorKind::NotFound)));
-    }
-    // A lock would be left in a directory that holds none.
-    if let Some(foreign) = opening::foreign_name(directory)? {
-        return Err(OpenError::NoStore { directory: directory.to_owned(), foreign });
-    }
-    let directory = Directory::lock(directory)?;
+    let directory = opening::lock_to_look(directory)?;
     let mut findings = Findings::default();
     if successor::has_successor(directory.path()) {
         findings.there(
@@ -49,9 +40,6 @@ pub fn verify(directory: &Path) -> Result<Vec<Finding>, OpenError> {
             "another store is on its way to this place: the next start finishes that".to_owned(),
         );
         return Ok(findings.0);
-    }
-    if !directory.at(identity::NAME).exists() && opening::parts(&directory)?.is_empty() {
-        return Err(OpenError::Empty { directory: directory.path().to_owned() });
     }
     let Some(identity) = findings.identity(&directory)? else { return Ok(findings.0) };
     let archive = findings.archive(&directory, &identity)?;
@@ -94,24 +82,20 @@ impl Findings {
     }
 
     fn identity(&mut self, directory: &Directory) -> Result<Option<Identity>, OpenError> {
-        let Some(identity) = self.noted(Register::read(directory))? else { return Ok(None) };
-        match &identity {
-            None => self.wrong(Part::Identity, "it is missing".to_owned()),
-            Some(Identity { state: State::Creating, .. }) => {
-                self.there(Part::Identity, "the store was never created to its end, and holds nothing".to_owned());
-            }
-            Some(identity) => {
-                let of = identity.cluster().map_or("no cluster yet".to_owned(), |id| format!("cluster {id:?}"));
-                self.there(Part::Identity, format!("store {:?} of {of}", identity.store));
-                if identity.state == State::Rebuilding {
-                    self.there(Part::Archive, "it was lost, and is being rebuilt from the other members".to_owned());
-                }
-                if identity.forgetful {
-                    self.there(Part::Journal, "one was lost; this store began with another".to_owned());
-                }
-            }
+        let Some(identity) = self.noted(opening::identity_of(directory))? else { return Ok(None) };
+        if identity.state == State::Creating {
+            self.there(Part::Identity, "the store was never created to its end, and holds nothing".to_owned());
+            return Ok(None);
         }
-        Ok(identity.filter(|identity| identity.state != State::Creating))
+        let of = identity.cluster().map_or("no cluster yet".to_owned(), |id| format!("cluster {id:?}"));
+        self.there(Part::Identity, format!("store {:?} of {of}", identity.store));
+        if identity.state == State::Rebuilding {
+            self.there(Part::Archive, "it was lost, and is being rebuilt from the other members".to_owned());
+        }
+        if identity.forgetful {
+            self.there(Part::Journal, "one was lost; this store began with another".to_owned());
+        }
+        Ok(Some(identity))
     }
 
     /// `above` is what the archive holds: slots up to there are of no interest here.

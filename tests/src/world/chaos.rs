@@ -190,9 +190,7 @@ impl World {
             Fault::FullDisk => {
                 self.counts.one(Count::FullDisk);
                 self.fill_disk(id, true);
-                self.nodes[node].disk_troubles += 1;
-                let trouble = self.nodes[node].disk_troubles;
-                self.queue.push(until, Happening::DiskHeals { node, trouble });
+                self.heal_disk_at(node, until);
             }
         }
     }
@@ -272,6 +270,12 @@ impl World {
     fn trouble_disk(&mut self, node: usize, until: Time, trouble: impl FnOnce(Faults) -> Faults) {
         let faults = trouble(self.nodes[node].faults);
         self.set_disk(self.nodes[node].member.number(), faults);
+        self.heal_disk_at(node, until);
+    }
+
+    /// The trouble of a disk that has just begun ends then, unless another one begins before.
+    pub(super) fn heal_disk_at(&mut self, node: usize, until: Time) {
+        self.nodes[node].disk_troubles += 1;
         let trouble = self.nodes[node].disk_troubles;
         self.queue.push(until, Happening::DiskHeals { node, trouble });
     }

@@ -91,10 +91,9 @@ impl World {
         if from_all {
             // What it has written last is cut when it is back, and its store speaks of that later than of the install (RULES S8).
             let faults = Faults { late_percent: 50, late: span.times(2), ..self.nodes[node].faults };
-            self.nodes[node].disk_troubles += 1;
+            // Not by a step of the replica: this is in the middle of one.
             self.nodes[node].set_faults(faults);
-            let trouble = self.nodes[node].disk_troubles;
-            self.queue.push(until + span, Happening::DiskHeals { node, trouble });
+            self.heal_disk_at(node, until + span);
         }
     }
 

@@ -45,14 +45,8 @@ impl Mark {
         let standing = &self.standing;
         w.slot(standing.archived.slot).digest(standing.archived.digest);
         w.ballot(standing.promise).view(&standing.view);
-        match &standing.configuration {
-            None => w.u8(0),
-            Some(configuration) => w.u8(1).configuration(configuration),
-        };
-        match &standing.electorate {
-            None => w.u8(0),
-            Some(electorate) => w.u8(1).electorate(electorate),
-        };
+        w.option(standing.configuration.as_ref(), Writer::configuration);
+        w.option(standing.electorate.as_ref(), Writer::electorate);
         let mut block = w.into_vec();
         let bytes = u32::try_from(block.len() - HEADER_BYTES).expect("a mark is small");
         block[..4].copy_from_slice(&MAGIC);
@@ -87,17 +81,9 @@ impl Mark {
                 archived: Point { slot: r.slot()?, digest: r.digest()? },
                 promise: r.ballot()?,
                 view: r.view()?,
-                configuration: match r.u8()? {
-                    0 => None,
-                    1 => Some(r.configuration()?),
-                    _ => return Err(Malformed),
-                },
+                configuration: r.option(Reader::configuration)?,
                 // Format 2 ends here.
-                electorate: match if r.remaining() == 0 { 0 } else { r.u8()? } {
-                    0 => None,
-                    1 => Some(r.electorate()?),
-                    _ => return Err(Malformed),
-                },
+                electorate: if r.remaining() == 0 { None } else { r.option(Reader::electorate)? },
                 ..Standing::default()
             },
         })

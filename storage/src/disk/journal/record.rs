@@ -126,11 +126,7 @@ impl Record {
                 write_slots(w.view(view).configuration(configuration).slot(*keep), slots);
             }
             Record::Base { slot, digest, adopted } => {
-                w.slot(*slot).digest(*digest);
-                match adopted {
-                    None => w.u8(0),
-                    Some(configuration) => w.u8(1).configuration(configuration),
-                };
+                w.slot(*slot).digest(*digest).option(adopted.as_ref(), Writer::configuration);
             }
         }
     }
@@ -146,15 +142,7 @@ impl Record {
                 keep: r.slot()?,
                 slots: read_slots(&mut r)?,
             },
-            4 => Record::Base {
-                slot: r.slot()?,
-                digest: r.digest()?,
-                adopted: match r.u8()? {
-                    0 => None,
-                    1 => Some(r.configuration()?),
-                    _ => return Err(Malformed),
-                },
-            },
+            4 => Record::Base { slot: r.slot()?, digest: r.digest()?, adopted: r.option(Reader::configuration)? },
             5 => Record::Rewrite(read_slots(&mut r)?),
             6 => Record::Electorate(r.electorate()?),
             _ => return Err(Malformed),
