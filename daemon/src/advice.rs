@@ -4,7 +4,6 @@
 
 use ftq_core::ids::MemberId;
 use ftq_storage::disk;
-use std::fs;
 use std::path::Path;
 
 /// What a store has left with which another cluster could begin.
@@ -72,10 +71,7 @@ pub(crate) fn elsewhere(directory: &Path) -> String {
 
 /// What may have become of a store that is not in this directory (any more).
 pub(crate) fn former(directory: &Path) -> String {
-    let names =
-        fs::read_dir(directory).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let aside = names.filter(|name| name.starts_with(disk::SET_ASIDE) && name.contains("-store")).max();
-    match aside {
+    match disk::former_store(directory) {
         Some(aside) => format!(
             "A former one is kept in {}: to have it back, move all that is in there to where it was",
             directory.join(aside).display()
@@ -87,6 +83,7 @@ pub(crate) fn former(directory: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_store_that_was_set_aside_is_named() {

@@ -3,10 +3,21 @@
 use super::directory::Directory;
 use super::error::OpenError;
 use std::fs;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How the name of everything that was set aside begins.
-pub const PREFIX: &str = "set-aside-";
+pub(super) const PREFIX: &str = "set-aside-";
+
+/// What a whole store is called there.
+pub(super) const STORE: &str = "store";
+
+/// The name of the store that was set aside last in this directory, if one was.
+pub fn former_store(directory: &Path) -> Option<String> {
+    let names = fs::read_dir(directory).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_store = |name: &String| name.starts_with(PREFIX) && name.contains(&format!("-{STORE}"));
+    names.filter(is_store).max()
+}
 
 impl Directory {
     /// Renames a file or a directory so that it is out of the way; the new name, if it was there.
@@ -27,7 +38,7 @@ impl Directory {
     /// Moves all of a store into a directory of its own below this one; that one's name. What can't be moved in
     /// one step is moved in an order that never leaves half a store which looks like a whole one.
     pub(super) fn set_all_aside(&self, names: &[String]) -> Result<String, OpenError> {
-        let aside = self.unused("store");
+        let aside = self.unused(STORE);
         fs::create_dir(self.at(&aside)).map_err(OpenError::io("create", &self.at(&aside)))?;
         names
             .iter()

@@ -31,7 +31,7 @@ mod verify;
 mod vitals;
 mod writer;
 
-pub use aside::PREFIX as SET_ASIDE;
+pub use aside::former_store;
 pub use directory::{ADDRESSES, replace};
 pub use error::{OpenError, Part};
 pub use identity::Identity;

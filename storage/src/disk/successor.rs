@@ -12,6 +12,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::aside;
 use super::directory::{self, Directory};
 use super::error::{OpenError, Part};
 use super::identity::{self, Identity, State, archive_name};
@@ -165,7 +166,7 @@ pub(super) fn finish(directory: &Directory) -> Result<Option<String>, OpenError>
     while let Some((from, to)) = next_move(directory)? {
         directory.rename(&from, &to)?;
     }
-    let aside = directory.set_aside_as(&former, "store")?;
+    let aside = directory.set_aside_as(&former, aside::STORE)?;
     directory.remove(NAME)?;
     directory.sync()?;
     Ok(aside)
